@@ -1,0 +1,17 @@
+import type { Context } from 'hono';
+import { Fault } from '../kernel/fault.ts';
+import type { HttpEnv } from './env.ts';
+
+/** A strong validator (RFC 9110 §8.8.3) from a record's version. */
+export function setEtag(c: Context<HttpEnv>, version: string): void {
+  c.header('ETag', `"${version}"`);
+}
+
+/** The version that the caller demands (`If-Match`, RFC 9110 §13.1.1), or `undefined` when any will do. */
+export function ifMatch(c: Context<HttpEnv>): string | undefined {
+  const header = c.req.header('If-Match');
+  if (header === undefined || header === '*') return undefined;
+  const match = /^"([^"]{1,128})"$/.exec(header);
+  if (match?.[1] === undefined) throw new Fault('invalid_request', 'If-Match must be one strong entity tag.');
+  return match[1];
+}

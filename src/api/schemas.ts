@@ -1,0 +1,60 @@
+import { z } from '@hono/zod-openapi';
+
+/** RFC 9457, with our stable `code` and, where fields were wrong, `errors`. */
+export const problemSchema = z
+  .object({
+    type: z.string().openapi({ example: 'about:blank' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().openapi({ example: 'not_found' }),
+    requestId: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi('Problem');
+
+/** The refusals that a route can answer, for its `responses`: `...problems(400, 403, 404)`. */
+export function problems<S extends number>(...statuses: readonly S[]) {
+  const response = { description: 'Refused; see `code`', content: { 'application/problem+json': { schema: problemSchema } } };
+  return Object.fromEntries(statuses.map((status) => [status, response])) as Record<S, typeof response>;
+}
+
+/** A JSON answer with this body. */
+export function answers<T extends z.ZodType>(schema: T, description: string) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+/** A required JSON body. */
+export function takes<T extends z.ZodType>(schema: T) {
+  return { body: { required: true, content: { 'application/json': { schema } } } };
+}
+
+/** Ids that people choose: in URLs, logs and tokens, so narrow on purpose. */
+export const slugSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z 0-9 . _ -, starting and ending with a letter or digit');
+
+/** `provider/agent`. */
+export const agentIdSchema = z
+  .string()
+  .max(129)
+  .regex(/^[a-z0-9._-]+\/[a-z0-9._-]+$/, 'must be provider/agent');
+
+export const partySchema = z
+  .string()
+  .max(80)
+  .regex(/^(?:provider|tenant):[a-z0-9._-]+$/, 'must be provider:{id} or tenant:{id}')
+  .transform((text) => text as `provider:${string}` | `tenant:${string}`)
+  .openapi({ type: 'string', example: 'provider:acme' });
+
+/** A point in time on the wire: RFC 3339 UTC. */
+export const instantSchema = z.iso.datetime({ error: 'must be an RFC 3339 time in UTC, such as 2026-01-31T12:00:00Z' });
+
+export const pageQuerySchema = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50).openapi({ description: 'Items on a page' }),
+  cursor: z.string().max(2048).optional().openapi({ description: 'From `nextCursor` of the page before' }),
+});
+
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), nextCursor: z.string().optional() });
+}

@@ -1,0 +1,70 @@
+import {
+  type Key,
+  type ListOptions,
+  maxKeysPerRead,
+  maxPageSize,
+  maxPartitionBytes,
+  maxSortBytes,
+  maxValueBytes,
+  maxWritesPerCommit,
+  StorageError,
+  type Write,
+} from './port.ts';
+
+function refuse(message: string): never {
+  throw new StorageError('limit_exceeded', message);
+}
+
+export function checkKey(key: Key): void {
+  const partitionBytes = Buffer.byteLength(key.partition);
+  if (partitionBytes < 1 || partitionBytes > maxPartitionBytes)
+    refuse(`a partition must have 1 to ${maxPartitionBytes} bytes, this one has ${partitionBytes}`);
+  const sortBytes = Buffer.byteLength(key.sort);
+  if (sortBytes < 1 || sortBytes > maxSortBytes)
+    refuse(`a sort key must have 1 to ${maxSortBytes} bytes, this one has ${sortBytes}`);
+}
+
+export function checkKeys(keys: readonly Key[]): void {
+  if (keys.length > maxKeysPerRead) refuse(`a read takes at most ${maxKeysPerRead} keys, not ${keys.length}`);
+  for (const key of keys) checkKey(key);
+}
+
+/** A write as engines want it: limits checked, the value already JSON text. */
+export type PreparedWrite = { readonly write: Write; readonly json: string };
+
+export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[] {
+  if (writes.length === 0) refuse('a commit needs at least one write');
+  if (writes.length > maxWritesPerCommit)
+    refuse(`a commit takes at most ${maxWritesPerCommit} writes, not ${writes.length}`);
+  const seen = new Set<string>();
+  return writes.map((write) => {
+    checkKey(write);
+    const id = `${write.partition.length}:${write.partition}${write.sort}`;
+    if (seen.has(id)) refuse(`a commit names the record ${write.partition} / ${write.sort} twice`);
+    seen.add(id);
+    if (!('value' in write)) return { write, json: '' };
+    const json: string | undefined = JSON.stringify(write.value);
+    if (json === undefined) throw new TypeError('a record’s value must be JSON');
+    const bytes = Buffer.byteLength(json);
+    if (bytes > maxValueBytes) refuse(`a value may have ${maxValueBytes} bytes, this one has ${bytes}`);
+    return { write, json };
+  });
+}
+
+export function pageSize(options: ListOptions | undefined): number {
+  const limit = options?.limit ?? 100;
+  if (!Number.isInteger(limit) || limit < 1 || limit > maxPageSize)
+    refuse(`a page holds 1 to ${maxPageSize} records, not ${limit}`);
+  return limit;
+}
+
+/** A cursor is the last sort key seen, wrapped so that nobody builds one by hand. */
+export function encodeCursor(sort: string): string {
+  return Buffer.from(sort, 'utf8').toString('base64url');
+}
+
+export function decodeCursor(cursor: string): string {
+  const sort = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (sort === '' || encodeCursor(sort) !== cursor) refuse('the cursor is not one that this store gave');
+  return sort;
+}

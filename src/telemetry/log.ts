@@ -1,0 +1,34 @@
+import { type Logger, pino } from 'pino';
+
+/** Structured log, one JSON object a line. Names of fields that may hold secrets are redacted wherever they appear. */
+export type Log = Pick<Logger, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
+
+const secretFields = [
+  'authorization',
+  'cookie',
+  'token',
+  'access_token',
+  'subject_token',
+  'actor_token',
+  'client_assertion',
+  'assertion',
+  'privateKey',
+  'masterKey',
+  'operatorToken',
+  'secret',
+];
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export function createLog(options: { readonly level: (typeof logLevels)[number] }): Log {
+  return pino({
+    level: options.level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: {
+      paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
+      censor: '[redacted]',
+    },
+  });
+}

@@ -1,0 +1,15 @@
+import { Socket } from 'node:net';
+
+/** Tests talk to this machine only: a test that reaches out is a test that fails elsewhere. */
+const connect = Socket.prototype.connect;
+const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
+
+Socket.prototype.connect = function guarded(this: Socket, ...args: unknown[]): Socket {
+  const first: unknown = Array.isArray(args[0]) ? args[0][0] : args[0];
+  const host = typeof first === 'object' && first !== null && 'host' in first ? first.host : undefined;
+  if (typeof host === 'string' && !loopback.test(host)) {
+    this.destroy(new Error(`a test tried to reach ${host}`));
+    return this;
+  }
+  return Reflect.apply(connect, this, args) as Socket;
+} as typeof connect;

@@ -1,0 +1,39 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../src/kernel/clock.ts';
+import { openLmdbStore } from '../../src/storage/lmdb/index.ts';
+import { openMemoryStore } from '../../src/storage/memory/index.ts';
+import type { Store } from '../../src/storage/port.ts';
+
+export interface TestEngine {
+  readonly name: string;
+  /** An empty store of its own; `dispose` closes it and removes what it left. */
+  open(clock: Clock): Promise<{ readonly store: Store; dispose(): Promise<void> }>;
+}
+
+const memory: TestEngine = {
+  name: 'memory',
+  open: (clock) => {
+    const store = openMemoryStore({ clock });
+    return Promise.resolve({ store, dispose: () => store.close() });
+  },
+};
+
+const lmdb: TestEngine = {
+  name: 'lmdb',
+  open: async (clock) => {
+    const directory = await mkdtemp(join(tmpdir(), 'broker-store-'));
+    const store = openLmdbStore({ clock, directory });
+    return {
+      store,
+      dispose: async () => {
+        await store.close();
+        await rm(directory, { recursive: true, force: true });
+      },
+    };
+  },
+};
+
+/** Every engine that repository and room tests run on: `describe.each(engines)('… on $name', …)`. */
+export const engines: readonly TestEngine[] = [memory, lmdb];

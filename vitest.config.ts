@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/network-guard.ts'],
+    testTimeout: 15_000,
+    hookTimeout: 30_000,
+    // Two cores on the smallest machine we promise: more workers only make each test slower.
+    maxWorkers: 2,
+    sequence: { shuffle: { tests: true } },
+    coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'json-summary'] },
+  },
+});
