@@ -20,7 +20,8 @@ export function createRouter(): Router {
 /** `body` errors as JSON Pointers, those of parameters by name. At most 20: a hostile body must not blow up the answer. */
 export function fieldErrors(error: z.ZodError, target: string): readonly FieldError[] {
   return error.issues.slice(0, 20).map((issue) => ({
-    path: target === 'json' ? issue.path.map((part) => `/${pointerPart(part)}`).join('') : issue.path.join('.'),
+    path:
+      target === 'json' ? issue.path.map((part) => `/${pointerPart(part)}`).join('') : issue.path.join('.'),
     message: issue.message.slice(0, 300),
   }));
 }

@@ -15,7 +15,10 @@ export const problemSchema = z
 
 /** The refusals that a route can answer, for its `responses`: `...problems(400, 403, 404)`. */
 export function problems<S extends number>(...statuses: readonly S[]) {
-  const response = { description: 'Refused; see `code`', content: { 'application/problem+json': { schema: problemSchema } } };
+  const response = {
+    description: 'Refused; see `code`',
+    content: { 'application/problem+json': { schema: problemSchema } },
+  };
   return Object.fromEntries(statuses.map((status) => [status, response])) as Record<S, typeof response>;
 }
 
@@ -32,7 +35,10 @@ export function takes<T extends z.ZodType>(schema: T) {
 /** Ids that people choose: in URLs, logs and tokens, so narrow on purpose. */
 export const slugSchema = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z 0-9 . _ -, starting and ending with a letter or digit');
+  .regex(
+    /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/,
+    'must be 1 to 64 of a-z 0-9 . _ -, starting and ending with a letter or digit',
+  );
 
 /** `provider/agent`. */
 export const agentIdSchema = z
@@ -48,7 +54,9 @@ export const partySchema = z
   .openapi({ type: 'string', example: 'provider:acme' });
 
 /** A point in time on the wire: RFC 3339 UTC. */
-export const instantSchema = z.iso.datetime({ error: 'must be an RFC 3339 time in UTC, such as 2026-01-31T12:00:00Z' });
+export const instantSchema = z.iso.datetime({
+  error: 'must be an RFC 3339 time in UTC, such as 2026-01-31T12:00:00Z',
+});
 
 export const pageQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50).openapi({ description: 'Items on a page' }),

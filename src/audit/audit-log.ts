@@ -56,7 +56,11 @@ export function auditActor(principal: Principal): string {
 
 const indexed = ['txn', 'client', 'tenant', 'provider'] as const;
 
-export function createAudit(deps: { readonly store: Store; readonly clock: Clock; readonly ids: Ids }): Audit {
+export function createAudit(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}): Audit {
   function writes(entry: AuditEntry): readonly Write[] {
     const record: AuditRecord = { id: deps.ids.next('aud'), at: deps.clock.now(), ...entry };
     const views = indexed.flatMap((field) => {
@@ -88,4 +92,3 @@ export function createAudit(deps: { readonly store: Store; readonly clock: Clock
     },
   };
 }
-

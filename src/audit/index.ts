@@ -1,1 +1,8 @@
-export { type Audit, type AuditEntry, type AuditRecord, type AuditQuery, createAudit, auditActor } from './audit-log.ts';
+export {
+  type Audit,
+  type AuditEntry,
+  type AuditRecord,
+  type AuditQuery,
+  createAudit,
+  auditActor,
+} from './audit-log.ts';

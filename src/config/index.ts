@@ -8,10 +8,19 @@ import { logLevels } from '../telemetry/log.ts';
 export const configSchema = z.object({
   BROKER_URL: z
     .url({ protocol: /^https?$/, error: 'must be an http(s) URL such as https://broker.example.com' })
-    .refine((url) => isBareOrigin(url), 'must be an origin alone: scheme, host and port, without path or trailing slash')
+    .refine(
+      (url) => isBareOrigin(url),
+      'must be an origin alone: scheme, host and port, without path or trailing slash',
+    )
     .default('http://localhost:8080')
-    .describe('Public base of the broker and the issuer of its tokens. Must be https unless the host is loopback.'),
-  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Use 0.0.0.0 inside a container.'),
+    .describe(
+      'Public base of the broker and the issuer of its tokens. Must be https unless the host is loopback.',
+    ),
+  HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address to listen on. Use 0.0.0.0 inside a container.'),
   PORT: z.coerce
     .number({ error: 'must be a port number' })
     .int()
@@ -41,7 +50,9 @@ export const configSchema = z.object({
     .enum(['true', 'false'])
     .default('false')
     .transform((text) => text === 'true')
-    .describe('Lets the broker call private and loopback addresses: for development, tests and closed networks only.'),
+    .describe(
+      'Lets the broker call private and loopback addresses: for development, tests and closed networks only.',
+    ),
   LOG_LEVEL: z.enum(logLevels).default('info').describe('Least severe log line that is written.'),
 });
 
@@ -69,7 +80,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     if (!config.BROKER_URL.startsWith('https:'))
       throw new ConfigError('BROKER_URL must use https unless its host is loopback.');
     for (const name of ['BROKER_MASTER_KEY', 'BROKER_OPERATOR_TOKEN'] as const)
-      if (config[name] === undefined) throw new ConfigError(`${name} must be set unless BROKER_URL is on loopback.`);
+      if (config[name] === undefined)
+        throw new ConfigError(`${name} must be set unless BROKER_URL is on loopback.`);
   }
   return config;
 }

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 
 /** Tests talk to this machine only: a test that reaches out is a test that fails elsewhere. */
+// oxlint-disable-next-line typescript/unbound-method -- called with Reflect.apply on the socket
 const connect = Socket.prototype.connect;
 const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 

@@ -1,0 +1,88 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { requireParty, requireScope } from '../api/guards.ts';
+import { createRouter, type Router } from '../api/router.ts';
+import { answers, instantSchema, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
+import { Fault } from '../kernel/fault.ts';
+import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
+import type { Page } from '../storage/port.ts';
+import type { Audit, AuditQuery, AuditRecord } from './audit-log.ts';
+
+const auditEntrySchema = z
+  .object({
+    id: z.string(),
+    at: instantSchema,
+    action: z.string().openapi({ example: 'token.exchange' }),
+    outcome: z.enum(['allowed', 'refused']),
+    reason: z.string().optional(),
+    actor: z.string().optional(),
+    client: z.string().optional(),
+    tenant: z.string().optional(),
+    provider: z.string().optional(),
+    agent: z.string().optional(),
+    txn: z.string().optional(),
+    detail: z.record(z.string(), z.unknown()).optional(),
+  })
+  .openapi('AuditEntry');
+
+const filterSchema = pageQuerySchema.extend({
+  tenant: slugSchema.optional(),
+  provider: slugSchema.optional(),
+  client: z.string().max(64).optional(),
+  txn: z.string().max(64).optional(),
+});
+
+const listAudit = createRoute({
+  method: 'get',
+  path: '/v1/audit',
+  tags: ['Audit'],
+  summary: 'Decisions and changes, newest first',
+  description: 'The operator sees all; a client with `audit:read` what concerns its own provider or tenant',
+  request: { query: filterSchema },
+  responses: { 200: answers(pageOf(auditEntrySchema), 'One page'), ...problems(400, 401, 403) },
+});
+
+const listTenantAudit = createRoute({
+  method: 'get',
+  path: '/v1/tenants/{tenant}/audit',
+  tags: ['Audit'],
+  summary: 'What was decided about one tenant, newest first',
+  request: { params: z.object({ tenant: slugSchema }), query: pageQuerySchema },
+  responses: { 200: answers(pageOf(auditEntrySchema), 'One page'), ...problems(400, 401, 403) },
+});
+
+export function auditRoutes(audit: Audit): Router {
+  const router = createRouter();
+  router.openapi(listAudit, async (c) => {
+    const principal = requireScope(c, 'audit:read');
+    return c.json(present(await audit.list(narrow(principal, defined(c.req.valid('query'))))), 200);
+  });
+  router.openapi(listTenantAudit, async (c) => {
+    const { tenant } = c.req.valid('param');
+    requireParty(c, `tenant:${tenant}`, 'audit:read');
+    return c.json(present(await audit.list({ ...defined(c.req.valid('query')), tenant })), 200);
+  });
+  return router;
+}
+
+/** A party's client sees its own party's entries whatever it asks for. */
+function narrow(principal: Principal, query: AuditQuery): AuditQuery {
+  if (principal.kind === 'operator') return query;
+  const kind = partyKind(principal.owner);
+  const own = partyId(principal.owner);
+  if (query[kind] !== undefined && query[kind] !== own)
+    throw new Fault('forbidden', `This token may only read the audit of ${principal.owner}.`);
+  return { ...query, [kind]: own };
+}
+
+function defined(query: z.output<typeof filterSchema> | z.output<typeof pageQuerySchema>): AuditQuery {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
+}
+
+function present(page: Page<AuditRecord>) {
+  const items = page.items.map(({ value: { detail, ...entry } }) => ({
+    ...entry,
+    at: new Date(entry.at).toISOString(),
+    ...(detail === undefined ? {} : { detail: { ...detail } as Record<string, unknown> }),
+  }));
+  return page.cursor === undefined ? { items } : { items, nextCursor: page.cursor };
+}

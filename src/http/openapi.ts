@@ -1,0 +1,27 @@
+import { createRequire } from 'node:module';
+import type { Router } from '../api/router.ts';
+
+const { version, description } = createRequire(import.meta.url)('../../package.json') as {
+  version: string;
+  description: string;
+};
+
+/** OpenAPI 3.1, made from the routes themselves. */
+export function openApiDocument(app: Router, brokerUrl: string): object {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The operator token, or an access token from `POST /oauth/token` with `client_credentials`.',
+  });
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'A2A federation broker',
+      version,
+      description,
+      license: { name: 'Apache-2.0' },
+    },
+    servers: [{ url: brokerUrl }],
+    security: [{ bearer: [] }],
+  });
+}

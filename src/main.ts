@@ -1,0 +1,138 @@
+import { createServer, type Server } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { createAudit } from './audit/index.ts';
+import { auditRoutes } from './audit/routes.ts';
+import { billingRoutes, createBilling } from './billing/index.ts';
+import { createGateway, type Gateway } from './broker/index.ts';
+import type { Config } from './config/index.ts';
+import { loadMasterKey } from './config/master-key.ts';
+import { createApp } from './http/app.ts';
+import { ensureOperatorToken } from './http/operator-token.ts';
+import { type Clock, systemClock } from './kernel/clock.ts';
+import { type Ids, systemIds } from './kernel/ids.ts';
+import { createOutbound } from './outbound/index.ts';
+import type { Outbound } from './outbound/port.ts';
+import { createRegistry, registryRoutes } from './registry/index.ts';
+import { openLmdbStore } from './storage/lmdb/index.ts';
+import type { Store } from './storage/port.ts';
+import { createLog, type Log } from './telemetry/log.ts';
+import { createTenancy, tenancyRoutes } from './tenancy/index.ts';
+import { createKeys, createTrust, trustRoutes } from './trust/index.ts';
+import type { Router } from './api/router.ts';
+
+export interface Broker {
+  readonly app: Router;
+  readonly gateway: Gateway;
+  /** Set when the operator token was made just now; it can't be read again. */
+  readonly madeOperatorToken: string | undefined;
+  /** Starts to serve; resolves with the port that is listened on. */
+  listen(): Promise<{ readonly port: number }>;
+  /** Refuses new connections, lets running calls end for a bounded time, then releases everything. */
+  close(): Promise<void>;
+}
+
+/** Parts that a test or an embedding program brings itself. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly store?: Store;
+  readonly outbound?: Outbound;
+  readonly log?: Log;
+}
+
+const drainMs = 10_000;
+
+/** Puts the parts together. The only file that knows all of them. */
+export async function createBroker(config: Config, overrides: Overrides = {}): Promise<Broker> {
+  const clock = overrides.clock ?? systemClock;
+  const ids = overrides.ids ?? systemIds;
+  const log = overrides.log ?? createLog({ level: config.LOG_LEVEL });
+  const masterKey = await loadMasterKey(config);
+  const store = overrides.store ?? openLmdbStore({ clock, directory: config.BROKER_DATA_DIR });
+  const outbound =
+    overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });
+
+  const base = {
+    store,
+    clock,
+    ids,
+    log,
+    outbound,
+    brokerUrl: config.BROKER_URL,
+    audit: createAudit({ store, clock, ids }),
+  };
+  const keys = await createKeys({ ...base, masterKey });
+  const operatorToken = await ensureOperatorToken(store, config.BROKER_OPERATOR_TOKEN);
+
+  const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
+  const tenancy = createTenancy({
+    ...base,
+    agents: registry,
+    plans: { exists: (key) => billing.planExists(key) },
+  });
+  const trust = createTrust({ ...base, keys, registry, tenancy });
+  const billing = createBilling({
+    ...base,
+    delegations: { find: (id) => trust.findDelegation(id) },
+    tenancy,
+    registry,
+  });
+  const gateway = createGateway({ ...base, registry, tenancy, trust, billing });
+
+  const app = createApp({
+    ...base,
+    authenticators: {
+      isOperatorToken: (token) => operatorToken.matches(token),
+      authenticateBearer: (token) => trust.authenticateBearer(token),
+    },
+    readiness: {
+      check: async () => {
+        await store.get({ partition: 'operator', sort: 'token' });
+        keys.jwks();
+      },
+    },
+    routers: [
+      registryRoutes(registry),
+      tenancyRoutes(tenancy),
+      trustRoutes(trust),
+      billingRoutes(billing),
+      auditRoutes(base.audit),
+    ],
+  });
+
+  const handle = getRequestListener(app.fetch);
+  const server = createServer({ maxHeaderSize: 32 * 1024 }, (req, res) => {
+    // Relayed calls skip hono and web streams: see docs/adr/0003-gateway-on-raw-node-http.md.
+    if (gateway.matches(req.method ?? '', req.url ?? '')) gateway.handle(req, res);
+    else void handle(req, res);
+  });
+
+  return {
+    app,
+    gateway,
+    madeOperatorToken: operatorToken.made,
+    listen: () => listen(server, config),
+    close: async () => {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      server.closeIdleConnections();
+      await gateway.drain(drainMs);
+      server.closeAllConnections();
+      await closed;
+      await outbound.close();
+      await store.close();
+    },
+  };
+}
+
+function listen(server: Server, config: Pick<Config, 'HOST' | 'PORT'>): Promise<{ port: number }> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.PORT, config.HOST, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve({ port: typeof address === 'object' && address !== null ? address.port : config.PORT });
+    });
+  });
+}
