@@ -19,6 +19,7 @@ export function checkKey(key: Key): void {
   const partitionBytes = Buffer.byteLength(key.partition);
   if (partitionBytes < 1 || partitionBytes > maxPartitionBytes)
     refuse(`a partition must have 1 to ${maxPartitionBytes} bytes, this one has ${partitionBytes}`);
+  if (key.partition.includes('\0')) refuse('a partition must not contain NUL');
   const sortBytes = Buffer.byteLength(key.sort);
   if (sortBytes < 1 || sortBytes > maxSortBytes)
     refuse(`a sort key must have 1 to ${maxSortBytes} bytes, this one has ${sortBytes}`);
@@ -43,6 +44,8 @@ export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[
     if (seen.has(id)) refuse(`a commit names the record ${write.partition} / ${write.sort} twice`);
     seen.add(id);
     if (!('value' in write)) return { write, json: '' };
+    if (write.expiresAt !== undefined && !(Number.isSafeInteger(write.expiresAt) && write.expiresAt > 0))
+      refuse('expiresAt must be a whole number of epoch seconds');
     const json: string | undefined = JSON.stringify(write.value);
     if (json === undefined) throw new TypeError('a record’s value must be JSON');
     const bytes = Buffer.byteLength(json);

@@ -73,25 +73,23 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
   return {
     capabilities: { engine: 'memory', shared: false },
 
-    get<T>(key: Key) {
+    async get<T>(key: Key) {
       assertOpen();
       checkKey(key);
       const entry = live(key);
-      return Promise.resolve(entry === undefined ? undefined : toRecord<T>(key, entry));
+      return entry === undefined ? undefined : toRecord<T>(key, entry);
     },
 
-    getMany<T>(keys: readonly Key[]) {
+    async getMany<T>(keys: readonly Key[]) {
       assertOpen();
       checkKeys(keys);
-      return Promise.resolve(
-        keys.map((key) => {
-          const entry = live(key);
-          return entry === undefined ? undefined : toRecord<T>(key, entry);
-        }),
-      );
+      return keys.map((key) => {
+        const entry = live(key);
+        return entry === undefined ? undefined : toRecord<T>(key, entry);
+      });
     },
 
-    list<T>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
+    async list<T>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
       assertOpen();
       const limit = pageSize(options);
       const after = options.cursor === undefined ? undefined : decodeCursor(options.cursor);
@@ -107,24 +105,23 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
         return entry === undefined ? [] : [toRecord<T>({ partition, sort }, entry)];
       });
       const last = items.at(-1);
-      return Promise.resolve(
-        last !== undefined && sorts.length > limit ? { items, cursor: encodeCursor(last.sort) } : { items },
-      );
+      return last !== undefined && sorts.length > limit
+        ? { items, cursor: encodeCursor(last.sort) }
+        : { items };
     },
 
-    commit(writes: readonly Write[]): Promise<CommitResult> {
+    async commit(writes: readonly Write[]): Promise<CommitResult> {
       assertOpen();
       const prepared = prepareCommit(writes);
       const failed = prepared.flatMap(({ write }, index) => (holds(write) ? [] : [index]));
-      if (failed.length > 0) return Promise.resolve({ ok: false, failed });
+      if (failed.length > 0) return { ok: false, failed };
       const version = (++commits).toString(36);
       for (const { write, json } of prepared) apply(write, json, version);
-      return Promise.resolve({ ok: true, version });
+      return { ok: true, version };
     },
 
-    close() {
+    async close() {
       open = false;
-      return Promise.resolve();
     },
   };
 }

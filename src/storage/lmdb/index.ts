@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import type { Clock } from '../../kernel/clock.ts';
+import {
+  checkKey,
+  checkKeys,
+  decodeCursor,
+  encodeCursor,
+  pageSize,
+  type PreparedWrite,
+  prepareCommit,
+} from '../limits.ts';
+import {
+  type CommitResult,
+  type Key,
+  type ListOptions,
+  type Page,
+  StorageError,
+  type Store,
+  type Write,
+} from '../port.ts';
+import { decodeEntry, encodeEntry, type Entry, toRecord } from './entry.ts';
+import { expiryKey, expiryScanEnd, recordKey, recordKeyOf, sortOf } from './keys.ts';
+
+export interface LmdbOptions {
+  readonly clock: Clock;
+  /** Made when missing, readable by its owner alone. */
+  readonly directory: string;
+}
+
+const sweepEveryMs = 30_000;
+const sweepBatch = 2000;
+
+/**
+ * The embedded engine. Commits that arrive together are synced together (group commit), off the event loop; a commit's
+ * promise resolves after the sync. Several processes of one machine may open the same directory: conditions are checked
+ * inside LMDB's single write transaction.
+ */
+export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<number> } {
+  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  const root: RootDatabase<string, Buffer> = open({
+    path: join(options.directory, 'broker.mdb'),
+    keyEncoding: 'binary',
+    encoding: 'string',
+    maxDbs: 2,
+  });
+  const records: Database<string, Buffer> = root.openDB({
+    name: 'records',
+    keyEncoding: 'binary',
+    encoding: 'string',
+  });
+  /** (expiry, record key) -> '': lets the sweep find what is due without reading anything else. */
+  const expiries: Database<string, Buffer> = root.openDB({
+    name: 'expiries',
+    keyEncoding: 'binary',
+    encoding: 'string',
+  });
+
+  // Unique across restarts and processes without reading anything: a fresh prefix for each opening, then a count.
+  const opening = randomBytes(9).toString('base64url');
+  let commits = 0;
+  let state: 'open' | 'closed' | 'broken' = 'open';
+
+  function assertUsable(): void {
+    if (state === 'closed') throw new StorageError('closed', 'the store is closed');
+    if (state === 'broken')
+      throw new StorageError('unavailable', 'the store failed in the middle of a write; restart it');
+  }
+
+  function live(key: Buffer): Entry | undefined {
+    const text = records.get(key);
+    if (text === undefined) return undefined;
+    const entry = decodeEntry(text);
+    return entry.expiresAt !== undefined && entry.expiresAt * 1000 <= options.clock.now() ? undefined : entry;
+  }
+
+  function holds(write: Write, key: Buffer): boolean {
+    switch (write.op) {
+      case 'put':
+        return true;
+      case 'putIfAbsent':
+        return live(key) === undefined;
+      case 'putIfVersion':
+        return live(key)?.version === write.version;
+      case 'delete':
+        return write.version === undefined || live(key)?.version === write.version;
+      case 'check':
+        return (live(key)?.version ?? null) === write.version;
+    }
+  }
+
+  function put(key: Buffer, text: string | undefined, expiresAt: number | undefined): void {
+    const before = records.get(key);
+    const beforeExpiry = before === undefined ? undefined : decodeEntry(before).expiresAt;
+    if (beforeExpiry !== undefined && beforeExpiry !== expiresAt)
+      void expiries.remove(expiryKey(beforeExpiry, key));
+    if (text === undefined) void records.remove(key);
+    else void records.put(key, text);
+    if (expiresAt !== undefined && expiresAt !== beforeExpiry)
+      void expiries.put(expiryKey(expiresAt, key), '');
+  }
+
+  /** Runs inside the write transaction, which it shares with other commits: so it checks all before it writes any. */
+  function apply(prepared: readonly PreparedWrite[]): CommitResult {
+    const keyed = prepared.map(({ write, json }) => ({ write, json, key: recordKey(write) }));
+    const failed = keyed.flatMap(({ write, key }, index) => (holds(write, key) ? [] : [index]));
+    if (failed.length > 0) return { ok: false, failed };
+    const version = `${opening}.${(++commits).toString(36)}`;
+    try {
+      for (const { write, json, key } of keyed) {
+        if (write.op === 'delete') put(key, undefined, undefined);
+        else if (write.op !== 'check') put(key, encodeEntry(version, write.expiresAt, json), write.expiresAt);
+      }
+    } catch (error) {
+      // Other commits share the transaction, so it cannot be rolled back for this one alone. Nothing may be
+      // acknowledged from here on; at the next opening LMDB is at its last synced state.
+      state = 'broken';
+      throw error;
+    }
+    return { ok: true, version };
+  }
+
+  async function sweep(): Promise<number> {
+    if (state !== 'open') return 0;
+    const end = expiryScanEnd(Math.floor(options.clock.now() / 1000));
+    const due = [...expiries.getKeys({ end, limit: sweepBatch })];
+    if (due.length === 0) return 0;
+    return root.transaction(() => {
+      let swept = 0;
+      for (const key of due) {
+        const record = recordKeyOf(key);
+        if (records.get(record) !== undefined && live(record) === undefined) {
+          put(record, undefined, undefined);
+          swept++;
+        } else void expiries.remove(key);
+      }
+      return swept;
+    });
+  }
+
+  const sweeper = setInterval(() => {
+    // A failed sweep costs nothing but space, and the next one tries again.
+    sweep().catch(() => undefined);
+  }, sweepEveryMs);
+  sweeper.unref();
+
+  return {
+    capabilities: { engine: 'lmdb', shared: true },
+
+    async get<T>(key: Key) {
+      assertUsable();
+      checkKey(key);
+      const entry = live(recordKey(key));
+      return entry === undefined ? undefined : toRecord<T>(key.partition, key.sort, entry);
+    },
+
+    async getMany<T>(keys: readonly Key[]) {
+      assertUsable();
+      checkKeys(keys);
+      return keys.map((key) => {
+        const entry = live(recordKey(key));
+        return entry === undefined ? undefined : toRecord<T>(key.partition, key.sort, entry);
+      });
+    },
+
+    async list<T>(partition: string, listOptions: ListOptions = {}): Promise<Page<T>> {
+      assertUsable();
+      const limit = pageSize(listOptions);
+      const prefix = listOptions.sortPrefix ?? '';
+      const after = listOptions.cursor === undefined ? undefined : decodeCursor(listOptions.cursor);
+      const first = recordKey({ partition, sort: prefix });
+      // 0xff is in no UTF-8 text: this is just past every key that starts with the prefix.
+      const last = Buffer.concat([first, Buffer.from([0xff])]);
+      const reverse = listOptions.reverse === true;
+      const resume = after === undefined ? undefined : recordKey({ partition, sort: after });
+      const range = reverse
+        ? { start: resume ?? last, end: first, reverse, exclusiveStart: true, inclusiveEnd: true }
+        : { start: resume ?? first, end: last, exclusiveStart: resume !== undefined };
+      const items = [];
+      for (const { key, value } of records.getRange(range)) {
+        const entry = decodeEntry(value);
+        if (entry.expiresAt !== undefined && entry.expiresAt * 1000 <= options.clock.now()) continue;
+        if (items.length === limit) {
+          const lastItem = items[limit - 1];
+          return lastItem === undefined ? { items } : { items, cursor: encodeCursor(lastItem.sort) };
+        }
+        items.push(toRecord<T>(partition, sortOf(key, partition), entry));
+      }
+      return { items };
+    },
+
+    async commit(writes: readonly Write[]): Promise<CommitResult> {
+      assertUsable();
+      const prepared = prepareCommit(writes);
+      try {
+        return await root.transaction(() => apply(prepared));
+      } catch (error) {
+        throw new StorageError('unavailable', 'the store could not write', error);
+      }
+    },
+
+    sweep,
+
+    async close() {
+      if (state === 'closed') return;
+      state = 'closed';
+      clearInterval(sweeper);
+      await root.close();
+    },
+  };
+}
