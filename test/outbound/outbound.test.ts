@@ -1,0 +1,216 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { isPublicAddress } from '../../src/outbound/address.ts';
+import { createOutbound } from '../../src/outbound/index.ts';
+import type { Outbound } from '../../src/outbound/port.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+
+const log = createLog({ level: 'silent' });
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const thing of open.splice(0)) await thing.close();
+});
+
+function outbound(options: Partial<Parameters<typeof createOutbound>[0]> = {}): Outbound {
+  const made = createOutbound({ log, allowPrivateNetwork: true, ...options });
+  open.push(made);
+  return made;
+}
+
+async function serve(listener: RequestListener): Promise<{ url: string; port: number; hits(): number }> {
+  let hits = 0;
+  const server: Server = createServer((req, res) => {
+    hits++;
+    listener(req, res);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  open.push({
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, port, hits: () => hits };
+}
+
+describe('addresses', () => {
+  it.each([
+    '127.0.0.1',
+    '127.8.8.8',
+    '0.0.0.0',
+    '10.1.2.3',
+    '172.16.0.1',
+    '192.168.1.1',
+    '169.254.169.254',
+    '100.64.0.1',
+    '192.0.2.1',
+    '198.18.0.1',
+    '224.0.0.1',
+    '240.0.0.1',
+    '255.255.255.255',
+    '::',
+    '::1',
+    'fe80::1',
+    'fe80::1%eth0',
+    'fc00::1',
+    'fd00:ec2::254',
+    'ff02::1',
+    '::ffff:127.0.0.1',
+    '::ffff:7f00:1',
+    '::ffff:a9fe:a9fe',
+    '64:ff9b::7f00:1',
+    '2002:7f00:1::',
+    '2001:db8::1',
+    '2001::1',
+    'fec0::1',
+    '[::1]',
+    'localhost',
+    '',
+    'not an address',
+  ])('refuses %j', (address) => {
+    expect(isPublicAddress(address)).toBe(false);
+  });
+
+  it.each(['8.8.8.8', '1.1.1.1', '2606:4700::1111', '::ffff:8.8.8.8', '64:ff9b::808:808', '2002:808:808::'])(
+    'allows %j',
+    (address) => {
+      expect(isPublicAddress(address)).toBe(true);
+    },
+  );
+});
+
+describe('with private networks closed', () => {
+  it.each([
+    'https://127.0.0.1/',
+    'https://127.1/',
+    'https://0x7f.1/',
+    'https://2130706433/',
+    'https://017700000001/',
+    'https://[::1]/',
+    'https://[::ffff:127.0.0.1]/',
+    'https://[::ffff:7f00:1]/',
+    'https://169.254.169.254/latest/meta-data',
+    'https://0/',
+    'https://①②⑦.0.0.1/',
+    'https://[fe80::1]/',
+  ])('refuses %s before any connection', async (url) => {
+    await expect(outbound({ allowPrivateNetwork: false }).fetch({ url })).rejects.toMatchObject({
+      code: 'address_refused',
+    });
+    expect(() => outbound({ allowPrivateNetwork: false }).pool(new URL(url).origin)).toThrow(
+      expect.objectContaining({ code: 'address_refused' }),
+    );
+  });
+
+  it.each([
+    'http://example.com/',
+    'ftp://example.com/',
+    'file:///etc/passwd',
+    'https://user:pw@example.com/',
+    'nonsense',
+    `https://example.com/${'x'.repeat(3000)}`,
+  ])('refuses the URL %s', async (url) => {
+    await expect(outbound({ allowPrivateNetwork: false }).fetch({ url })).rejects.toMatchObject({
+      code: 'bad_url',
+    });
+  });
+
+  it('refuses a name that resolves to a private address, also when only one of several is', async () => {
+    const target = await serve((_, res) => res.end('{}'));
+    for (const addresses of [
+      ['127.0.0.1'],
+      ['8.8.8.8', '127.0.0.1'],
+      ['::ffff:127.0.0.1'],
+      ['169.254.169.254'],
+    ]) {
+      const resolve = () =>
+        Promise.resolve(addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })));
+      const guarded = outbound({ allowPrivateNetwork: false, resolve });
+      await expect(guarded.fetch({ url: `https://rebind.example:${target.port}/` })).rejects.toMatchObject({
+        code: 'address_refused',
+      });
+      await expect(
+        guarded.pool(`https://rebind.example:${target.port}`).request({ path: '/', method: 'GET' }),
+      ).rejects.toMatchObject({
+        code: 'address_refused',
+      });
+    }
+    expect(target.hits()).toBe(0);
+  });
+
+  it('connects to what was judged: a second look-up with another answer is never made', async () => {
+    let lookups = 0;
+    const resolve = () => {
+      lookups++;
+      return Promise.resolve([{ address: lookups === 1 ? '192.0.2.1' : '127.0.0.1', family: 4 }]);
+    };
+    await expect(
+      outbound({ allowPrivateNetwork: false, resolve }).fetch({ url: 'https://rebind.example/' }),
+    ).rejects.toMatchObject({
+      code: 'address_refused',
+    });
+    expect(lookups).toBe(1);
+  });
+});
+
+describe('documents', () => {
+  it('brings one, decompressed', async () => {
+    const { url } = await serve((req, res) => {
+      res.setHeader('X-Seen', req.headers['accept'] ?? '');
+      res.setHeader('Content-Encoding', 'gzip');
+      res.end(gzipSync('{"a":1}'));
+    });
+    const response = await outbound().fetch({ url });
+    expect(response).toMatchObject({ status: 200, body: '{"a":1}' });
+    expect(response.headers['x-seen']).toBe('application/json');
+  });
+
+  it('does not follow redirects', async () => {
+    const inner = await serve((_, res) => res.end('secret'));
+    const { url } = await serve((_, res) => res.writeHead(302, { Location: inner.url }).end());
+    await expect(outbound().fetch({ url })).rejects.toMatchObject({ code: 'redirect_refused' });
+    expect(inner.hits()).toBe(0);
+  });
+
+  it('stops at the limit, announced or not, and after decompression', async () => {
+    const announced = await serve((_, res) => res.end('x'.repeat(2000)));
+    const endless = await serve((_, res) => {
+      const more = () => {
+        while (res.write('x'.repeat(65_536)));
+      };
+      res.on('drain', more);
+      more();
+    });
+    const bomb = await serve((_, res) =>
+      res.writeHead(200, { 'Content-Encoding': 'gzip' }).end(gzipSync(Buffer.alloc(20 << 20))),
+    );
+    for (const { url } of [announced, endless, bomb])
+      await expect(outbound().fetch({ url, maxBytes: 1000 })).rejects.toMatchObject({ code: 'too_large' });
+  });
+
+  it('gives up on a server that dribbles', async () => {
+    const { url } = await serve((_, res) => {
+      const timer = setInterval(() => res.write(' '), 20);
+      res.on('close', () => clearInterval(timer));
+    });
+    await expect(outbound().fetch({ url, timeoutMs: 150 })).rejects.toMatchObject({ code: 'timeout' });
+  });
+
+  it('says unreachable for a closed port and for what is not HTTP', async () => {
+    await expect(outbound().fetch({ url: 'http://127.0.0.1:1/' })).rejects.toMatchObject({
+      code: 'unreachable',
+    });
+    const { url } = await serve((req) => req.socket.end('SSH-2.0-nothing\r\n'));
+    await expect(outbound().fetch({ url })).rejects.toMatchObject({ code: 'unreachable' });
+  });
+});
+
+it('keeps one pool for an origin', () => {
+  const out = outbound();
+  expect(out.pool('http://127.0.0.1:1')).toBe(out.pool('http://127.0.0.1:1'));
+});
