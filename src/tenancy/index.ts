@@ -1,0 +1,62 @@
+import type { Principal } from '../kernel/principal.ts';
+import type { Page } from '../storage/port.ts';
+import { createTenant, type NewTenant } from './create-tenant.ts';
+import type { TenancyDeps } from './deps.ts';
+import { cancelSubscription, type NewSubscription, subscribe } from './subscribe.ts';
+import type { Subscription, Tenant } from './tenant.ts';
+import { createTenantRepository, type PageRequest } from './tenant-repository.ts';
+import {
+  reinstateTenant,
+  requireTenant,
+  suspendTenant,
+  type TenantChange,
+  type Update,
+  updateTenant,
+} from './update-tenant.ts';
+
+export { tenancyErrors, type TenancyErrorCode } from './errors.ts';
+export { tenancyRoutes } from './routes.ts';
+export { isLive, type Subscription, type Tenant } from './tenant.ts';
+
+interface Versioned {
+  readonly tenant: Tenant;
+  readonly version: string;
+}
+
+/** The control plane of tenants and what they may use. See the use cases' files for what each throws. */
+export interface Tenancy {
+  createTenant(input: NewTenant, by: Principal): Promise<Versioned>;
+  updateTenant(id: string, change: TenantChange, update: Update): Promise<Versioned>;
+  suspendTenant(id: string, reason: string, update: Update): Promise<Versioned>;
+  reinstateTenant(id: string, reason: string, update: Update): Promise<Versioned>;
+  /** Throws `not_found`. */
+  readTenant(id: string): Promise<Versioned>;
+  getTenant(id: string): Promise<Tenant | undefined>;
+  listTenants(page: PageRequest): Promise<Page<Tenant>>;
+  subscribe(tenant: string, input: NewSubscription, by: Principal): Promise<Subscription>;
+  cancelSubscription(tenant: string, id: string, by: Principal): Promise<Subscription>;
+  listSubscriptions(tenant: string, page: PageRequest): Promise<Page<Subscription>>;
+  /** The one record for (tenant, agent), whatever its status: ask {@link isLive}. */
+  findSubscription(tenant: string, agent: string): Promise<Subscription | undefined>;
+}
+
+export function createTenancy(deps: TenancyDeps): Tenancy {
+  const repository = createTenantRepository(deps.store);
+  const context = { ...deps, repository };
+  return {
+    createTenant: (input, by) => createTenant(context, input, by),
+    updateTenant: (id, change, update) => updateTenant(context, id, change, update),
+    suspendTenant: (id, reason, update) => suspendTenant(context, id, reason, update),
+    reinstateTenant: (id, reason, update) => reinstateTenant(context, id, reason, update),
+    readTenant: async (id) => {
+      const { value, version } = await requireTenant(context, id);
+      return { tenant: value, version };
+    },
+    getTenant: async (id) => (await repository.tenant(id))?.value,
+    listTenants: (page) => repository.tenants(page),
+    subscribe: (tenant, input, by) => subscribe(context, tenant, input, by),
+    cancelSubscription: (tenant, id, by) => cancelSubscription(context, tenant, id, by),
+    listSubscriptions: (tenant, page) => repository.subscriptions(tenant, page),
+    findSubscription: async (tenant, agent) => (await repository.subscription(tenant, agent))?.value,
+  };
+}

@@ -1,0 +1,113 @@
+import { auditActor } from '../audit/index.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Principal } from '../kernel/principal.ts';
+import type { TenancyContext } from './deps.ts';
+import type { TenancyErrorCode } from './errors.ts';
+import { isLive, type Subscription } from './tenant.ts';
+import { requireTenant } from './update-tenant.ts';
+
+export type NewSubscription = Pick<Subscription, 'agent'> &
+  Partial<Pick<Subscription, 'plan' | 'scopes' | 'audTenant' | 'approver' | 'expiresAt'>>;
+
+/**
+ * Without `scopes`: all that the agent publishes now. A cancelled or expired subscription is replaced.
+ * Throws `not_found` (tenant), `agent_not_offered`, `scope_not_offered`, `unknown_plan`, `invalid_request`, `conflict`.
+ */
+export async function subscribe(
+  context: TenancyContext,
+  tenant: string,
+  input: NewSubscription,
+  by: Principal,
+): Promise<Subscription> {
+  const owner = await requireTenant(context, tenant);
+  const now = context.clock.now();
+  if (input.expiresAt !== undefined && input.expiresAt <= now)
+    throw new Fault('invalid_request', 'expiresAt must be in the future.', {
+      fields: [{ path: '/expiresAt', message: 'must be in the future' }],
+    });
+  const published = await context.agents.publishedScopes(input.agent);
+  if (published === undefined)
+    throw new Fault<TenancyErrorCode>('agent_not_offered', `There is no agent ${input.agent} on offer.`);
+  const strange = input.scopes?.find((scope) => !published.includes(scope));
+  if (strange !== undefined)
+    throw new Fault<TenancyErrorCode>(
+      'scope_not_offered',
+      `${input.agent} publishes ${published.join(', ')}; not ${strange}.`,
+    );
+  if (input.plan !== undefined && !(await context.plans.exists(input.plan)))
+    throw new Fault<TenancyErrorCode>('unknown_plan', `There is no plan ${input.plan}.`);
+
+  const existing = await context.repository.subscription(tenant, input.agent);
+  if (isLive(existing?.value, now))
+    throw new Fault('conflict', `${tenant} is subscribed to ${input.agent} already.`);
+  const subscription: Subscription = {
+    ...input,
+    id: context.ids.next('sub'),
+    tenant,
+    scopes: input.scopes ?? published,
+    status: 'active',
+    createdAt: now,
+  };
+  const commit = await context.repository.commit([
+    context.repository.saveSubscription(subscription, existing?.version ?? null),
+    context.repository.tenantIsAt(tenant, owner.version),
+    ...context.audit.writes({
+      action: 'subscription.create',
+      outcome: 'allowed',
+      actor: auditActor(by),
+      tenant,
+      provider: providerOf(input.agent),
+      agent: input.agent,
+      detail: { subscription: subscription.id, scopes: subscription.scopes, plan: subscription.plan ?? null },
+    }),
+  ]);
+  if (!commit.ok)
+    throw new Fault('conflict', 'The subscription was changed by somebody else at the same time.');
+  return subscription;
+}
+
+/** From the next exchange and call on, nothing works under it. Throws `not_found`, `conflict`. */
+export async function cancelSubscription(
+  context: TenancyContext,
+  tenant: string,
+  id: string,
+  by: Principal,
+): Promise<Subscription> {
+  const record = await findById(context, tenant, id);
+  if (record === undefined) throw new Fault('not_found', `Tenant ${tenant} has no subscription ${id}.`);
+  if (record.value.status === 'cancelled') return record.value;
+  const subscription: Subscription = { ...record.value, status: 'cancelled' };
+  const commit = await context.repository.commit([
+    context.repository.saveSubscription(subscription, record.version),
+    ...context.audit.writes({
+      action: 'subscription.cancel',
+      outcome: 'allowed',
+      actor: auditActor(by),
+      tenant,
+      provider: providerOf(subscription.agent),
+      agent: subscription.agent,
+      detail: { subscription: id },
+    }),
+  ]);
+  if (!commit.ok)
+    throw new Fault('conflict', 'The subscription was changed by somebody else at the same time.');
+  return subscription;
+}
+
+async function findById(context: TenancyContext, tenant: string, id: string) {
+  let cursor: string | undefined;
+  do {
+    const page = await context.repository.subscriptions(tenant, {
+      limit: 200,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const found = page.items.find(({ value }) => value.id === id);
+    if (found !== undefined) return found;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return undefined;
+}
+
+function providerOf(agent: string): string {
+  return agent.slice(0, agent.indexOf('/'));
+}

@@ -1,0 +1,38 @@
+/** The consuming organisation; `id` is the universal tenant id, the same across all providers. */
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  /** Free name of a service level, such as `standard`; carried to agents. */
+  readonly tier: string;
+  /** Where the tenant is at home, such as `eu-central-1`; preferred when a deployment is chosen. */
+  readonly region?: string;
+  /** The only regions in which its calls may be served. Absent: anywhere. */
+  readonly residency?: readonly string[];
+  readonly status: 'active' | 'suspended';
+  readonly statusReason?: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** A tenant's right to use an agent. There is one record for (tenant, agent), whatever its status. */
+export interface Subscription {
+  readonly id: string;
+  readonly tenant: string;
+  /** `provider/agent`. */
+  readonly agent: string;
+  readonly plan?: string;
+  /** The most that a token for this tenant and agent may carry. */
+  readonly scopes: readonly string[];
+  /** The provider's own id for the tenant. */
+  readonly audTenant?: string;
+  readonly approver?: string;
+  readonly status: 'active' | 'cancelled';
+  readonly createdAt: number;
+  /** Epoch milliseconds. */
+  readonly expiresAt?: number;
+}
+
+export function isLive(subscription: Subscription | undefined, now: number): subscription is Subscription {
+  if (subscription === undefined || subscription.status !== 'active') return false;
+  return subscription.expiresAt === undefined || subscription.expiresAt > now;
+}
