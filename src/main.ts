@@ -92,7 +92,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       },
     },
     routers: [
-      registryRoutes(registry),
+      registryRoutes(registry, config.BROKER_URL),
       tenancyRoutes(tenancy),
       trustRoutes(trust),
       billingRoutes(billing),

@@ -23,7 +23,7 @@ export async function createTenant(
     updatedAt: now,
   };
   const commit = await context.repository.commit([
-    context.repository.insertTenant(tenant),
+    ...context.repository.insertTenant(tenant),
     ...context.audit.writes({
       action: 'tenant.create',
       outcome: 'allowed',

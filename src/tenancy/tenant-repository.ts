@@ -1,4 +1,4 @@
-import type { Page, Store, StoredRecord, Write } from '../storage/port.ts';
+import { maxKeysPerRead, type Page, type Store, type StoredRecord, type Write } from '../storage/port.ts';
 import type { Subscription, Tenant } from './tenant.ts';
 
 export interface PageRequest {
@@ -8,8 +8,8 @@ export interface PageRequest {
 
 /** Keys: see docs/storage/tenancy.md. */
 export function createTenantRepository(store: Store) {
-  // All tenants in one partition: they are listed by the operator and read by id; writes are rare.
-  const tenantKey = (id: string) => ({ partition: 'tenants', sort: id });
+  // A partition each, because every exchange and call reads one; the index only serves the operator's list.
+  const tenantKey = (id: string) => ({ partition: `tenant#${id}`, sort: 'tenant' });
   const subscriptionKey = (tenant: string, agent: string) => ({
     partition: `subscriptions#${tenant}`,
     sort: agent,
@@ -18,7 +18,15 @@ export function createTenantRepository(store: Store) {
   return {
     tenant: (id: string): Promise<StoredRecord<Tenant> | undefined> => store.get<Tenant>(tenantKey(id)),
 
-    tenants: (page: PageRequest): Promise<Page<Tenant>> => store.list<Tenant>('tenants', page),
+    tenants: async (page: PageRequest): Promise<Page<Tenant>> => {
+      const index = await store.list<null>('tenants', {
+        ...page,
+        limit: Math.min(page.limit, maxKeysPerRead),
+      });
+      const found = await store.getMany<Tenant>(index.items.map(({ sort }) => tenantKey(sort)));
+      const items = found.filter((record) => record !== undefined);
+      return index.cursor === undefined ? { items } : { items, cursor: index.cursor };
+    },
 
     subscription: (tenant: string, agent: string): Promise<StoredRecord<Subscription> | undefined> =>
       store.get<Subscription>(subscriptionKey(tenant, agent)),
@@ -26,7 +34,10 @@ export function createTenantRepository(store: Store) {
     subscriptions: (tenant: string, page: PageRequest): Promise<Page<Subscription>> =>
       store.list<Subscription>(`subscriptions#${tenant}`, page),
 
-    insertTenant: (value: Tenant): Write => ({ op: 'putIfAbsent', ...tenantKey(value.id), value }),
+    insertTenant: (value: Tenant): readonly Write[] => [
+      { op: 'putIfAbsent', ...tenantKey(value.id), value },
+      { op: 'put', partition: 'tenants', sort: value.id, value: null },
+    ],
 
     replaceTenant: (value: Tenant, version: string): Write => ({
       op: 'putIfVersion',

@@ -1,0 +1,114 @@
+import { type AuditEntry, auditActor } from '../audit/index.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { StoredRecord, Write } from '../storage/port.ts';
+import type { Update } from './admit-provider.ts';
+import type { Agent, AgentStatus } from './agent.ts';
+import { readCard } from './card.ts';
+import type { RegistryContext } from './deps.ts';
+import type { RegistryErrorCode } from './errors.ts';
+import { fetchCard } from './fetch-card.ts';
+import { factsOf } from './register-agent.ts';
+
+export interface AgentVersion {
+  readonly agent: Agent;
+  readonly version: string;
+}
+
+/** From which states each step leads where. */
+const steps = {
+  publish: { from: ['draft', 'suspended'], to: 'published' },
+  suspend: { from: ['draft', 'published'], to: 'suspended' },
+  retire: { from: ['draft', 'published', 'suspended'], to: 'retired' },
+} as const satisfies Record<string, { from: readonly AgentStatus[]; to: AgentStatus }>;
+
+export type AgentStep = keyof typeof steps;
+
+/** Repeating a step that was taken changes nothing. Throws `not_found`, `wrong_state`, `precondition_failed`, `conflict`. */
+export async function moveAgent(
+  context: RegistryContext,
+  id: string,
+  step: AgentStep,
+  reason: string | undefined,
+  update: Update,
+): Promise<AgentVersion> {
+  const record = await requireAgent(context, id);
+  const { from, to } = steps[step];
+  if (record.value.status === to) return { agent: record.value, version: record.version };
+  if (!(from as readonly AgentStatus[]).includes(record.value.status))
+    throw new Fault<RegistryErrorCode>(
+      'wrong_state',
+      `An agent that is ${record.value.status} cannot be ${to}.`,
+    );
+  const agent: Agent = {
+    ...record.value,
+    status: to,
+    ...(reason === undefined ? {} : { statusReason: reason }),
+  };
+  return saveAgent(context, record, agent, update, {
+    action: `agent.${step}`,
+    detail: { reason: reason ?? null },
+  });
+}
+
+/**
+ * Reads the card again from where it was registered and adopts it as the current version. Deployments stay as they are.
+ * Throws `not_found`, `wrong_state` (registered inline), `card_unreachable`, `card_invalid`, `conflict`.
+ */
+export async function refreshAgent(
+  context: RegistryContext,
+  id: string,
+  update: Update,
+): Promise<AgentVersion> {
+  const record = await requireAgent(context, id);
+  if (record.value.cardUrl === undefined)
+    throw new Fault<RegistryErrorCode>(
+      'wrong_state',
+      'The card was given inline; there is no address to read it again from.',
+    );
+  const original = await fetchCard(context, record.value.cardUrl);
+  const card = readCard(original);
+  if (card.digest === record.value.cardDigest) return { agent: record.value, version: record.version };
+  const agent: Agent = { ...record.value, ...factsOf(card) };
+  return saveAgent(
+    context,
+    record,
+    agent,
+    update,
+    { action: 'agent.refresh', detail: { card: card.digest } },
+    [context.repository.putCard(id, { digest: card.digest, original, createdAt: context.clock.now() })],
+  );
+}
+
+export async function requireAgent(context: RegistryContext, id: string): Promise<StoredRecord<Agent>> {
+  const record = await context.repository.agent(id);
+  if (record === undefined) throw new Fault('not_found', `There is no agent ${id}.`);
+  return record;
+}
+
+/** Throws `precondition_failed`, `conflict`. */
+export async function saveAgent(
+  context: RegistryContext,
+  record: StoredRecord<Agent>,
+  change: Agent,
+  update: Update,
+  entry: Pick<AuditEntry, 'action' | 'detail'>,
+  alongside: readonly Write[] = [],
+): Promise<AgentVersion> {
+  if (update.version !== undefined && update.version !== record.version)
+    throw new Fault('precondition_failed', 'The agent has changed since it was read.');
+  const agent: Agent = { ...change, updatedAt: context.clock.now() };
+  const commit = await context.repository.commit([
+    context.repository.replaceAgent(agent, record.version),
+    ...alongside,
+    ...context.audit.writes({
+      ...entry,
+      outcome: 'allowed',
+      actor: auditActor(update.by),
+      provider: agent.provider,
+      agent: agent.id,
+    }),
+  ]);
+  if (!commit.ok)
+    throw new Fault('conflict', 'The agent was changed by somebody else at the same time. Read it again.');
+  return { agent, version: commit.version };
+}

@@ -1,0 +1,92 @@
+import { Fault } from '../kernel/fault.ts';
+import type { Update } from './admit-provider.ts';
+import type { Deployment } from './agent.ts';
+import { requireAgent, saveAgent } from './change-agent.ts';
+import type { RegistryContext } from './deps.ts';
+import type { RegistryErrorCode } from './errors.ts';
+import { resourceTaken } from './register-agent.ts';
+
+const maxDeployments = 100;
+
+export type NewDeployment = Pick<Deployment, 'id' | 'model' | 'url'> &
+  Partial<Pick<Deployment, 'tenant' | 'region' | 'upstreamTenant' | 'resource' | 'weight'>>;
+
+/** Throws `not_found`, `deployment_exists`, `resource_taken`, `invalid_request`, `conflict`. */
+export async function addDeployment(
+  context: RegistryContext,
+  agent: string,
+  input: NewDeployment,
+  update: Update,
+): Promise<Deployment> {
+  if ((input.model === 'siloed') !== (input.tenant !== undefined))
+    throw new Fault('invalid_request', 'A siloed deployment names its tenant, a pooled one none.', {
+      fields: [{ path: '/tenant', message: input.model === 'siloed' ? 'is missing' : 'must be absent' }],
+    });
+  const record = await requireAgent(context, agent);
+  const { deployments } = record.value;
+  if (deployments.some(({ id }) => id === input.id))
+    throw new Fault<RegistryErrorCode>('deployment_exists', `${agent} has a deployment ${input.id} already.`);
+  if (deployments.length >= maxDeployments)
+    throw new Fault('invalid_request', `An agent may have ${maxDeployments} deployments.`);
+  const deployment: Deployment = {
+    weight: 100,
+    resource: input.url,
+    ...input,
+    protocolVersion: '1.0',
+    state: 'active',
+  };
+  // Deployments of one agent may share a resource: they are the same audience.
+  const shared = deployments.some(({ resource }) => resource === deployment.resource);
+  const owner = shared ? undefined : await context.repository.resourceOwner(deployment.resource);
+  if (owner !== undefined) throw resourceTaken(deployment.resource);
+  await saveAgent(
+    context,
+    record,
+    { ...record.value, deployments: [...deployments, deployment] },
+    update,
+    { action: 'agent.deploy', detail: { deployment: deployment.id, resource: deployment.resource } },
+    shared
+      ? []
+      : [
+          context.repository.claimResource({
+            resource: deployment.resource,
+            agentId: agent,
+            deploymentId: deployment.id,
+          }),
+        ],
+  );
+  return deployment;
+}
+
+export interface DeploymentChange {
+  readonly weight?: number | undefined;
+  readonly state?: Deployment['state'] | undefined;
+  readonly region?: string | undefined;
+}
+
+/** Throws `not_found`, `precondition_failed`, `conflict`. */
+export async function changeDeployment(
+  context: RegistryContext,
+  agent: string,
+  id: string,
+  change: DeploymentChange,
+  update: Update,
+): Promise<Deployment> {
+  const record = await requireAgent(context, agent);
+  const current = record.value.deployments.find((deployment) => deployment.id === id);
+  if (current === undefined) throw new Fault('not_found', `${agent} has no deployment ${id}.`);
+  const changed: Deployment = {
+    ...current,
+    ...(change.weight === undefined ? {} : { weight: change.weight }),
+    ...(change.state === undefined ? {} : { state: change.state }),
+    ...(change.region === undefined ? {} : { region: change.region }),
+  };
+  const deployments = record.value.deployments.map((deployment) =>
+    deployment.id === id ? changed : deployment,
+  );
+  await saveAgent(context, record, { ...record.value, deployments }, update, {
+    action: 'agent.redeploy',
+    detail: { deployment: id, state: changed.state, weight: changed.weight },
+  });
+  return changed;
+}
