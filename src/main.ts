@@ -94,7 +94,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     routers: [
       registryRoutes(registry, config.BROKER_URL),
       tenancyRoutes(tenancy),
-      trustRoutes(trust),
+      trustRoutes(trust, { brokerUrl: config.BROKER_URL, keys, registry }),
       billingRoutes(billing),
       auditRoutes(base.audit),
     ],

@@ -1,0 +1,30 @@
+import { sha256 } from '../kernel/digest.ts';
+import { err, ok, type Result } from '../kernel/result.ts';
+import type { TrustContext } from './deps.ts';
+import type { TokenProblem } from './jwt.ts';
+import type { Delegation } from './model.ts';
+import type { OwnTokenVerifier } from './own-token.ts';
+import { brokeredUrl } from './resolve-target.ts';
+
+/** A validated tenant context: what a call token says, and the delegation that backs it. */
+export interface CallContext {
+  readonly delegation: Delegation;
+  readonly jti: string;
+  /** Epoch seconds. */
+  readonly expiresAt: number;
+}
+
+/** A token whose audience is this agent at this broker. Whether its chain still holds is {@link checkChain}'s question. */
+export async function verifyCallToken(
+  context: TrustContext,
+  verifier: OwnTokenVerifier,
+  token: string,
+  agentId: string,
+): Promise<Result<CallContext, TokenProblem>> {
+  const claims = verifier.verify(token, brokeredUrl(context.brokerUrl, agentId));
+  if (!claims.ok) return claims;
+  const jti = String(claims.value['jti']);
+  const delegation = await context.repository.delegation(sha256(jti));
+  if (delegation === undefined) return err('token_revoked');
+  return ok({ delegation, jti, expiresAt: delegation.expiresAt });
+}

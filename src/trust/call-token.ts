@@ -1,0 +1,84 @@
+import { epochSeconds } from '../kernel/clock.ts';
+import { sha256 } from '../kernel/digest.ts';
+import type { JsonValue } from '../kernel/json.ts';
+import type { TrustContext } from './deps.ts';
+import { signJwt } from './jwt.ts';
+import type { Actor, Delegation } from './model.ts';
+import { accessTokenSeconds } from './model.ts';
+import { pairwiseSubject } from './pairwise-subject.ts';
+import type { Standing } from './standing.ts';
+
+/** The version of `tctx`, our tenant context profile. */
+const tenantContextVersion = 1;
+
+export interface CallTokenInput {
+  readonly standing: Standing;
+  readonly audience: string;
+  readonly deployment?: string | undefined;
+  readonly clientId: string;
+  readonly scope: readonly string[];
+  readonly act: Actor;
+  readonly depth: number;
+  readonly origin: Delegation['origin'];
+  readonly txn: string;
+  readonly parent?: Delegation | undefined;
+  readonly chain: Delegation['chain'];
+  /** Epoch seconds. */
+  readonly notAfter: number;
+}
+
+export interface CallToken {
+  readonly token: string;
+  readonly delegation: Delegation;
+}
+
+/** Makes a token for one audience (RFC 9068) and the delegation that backs it; writes nothing. */
+export function mintCallToken(context: TrustContext, input: CallTokenInput): CallToken {
+  const { tenant, subscription, agent } = input.standing;
+  const issuedAt = epochSeconds(context.clock);
+  const expiresAt = Math.min(issuedAt + accessTokenSeconds, input.notAfter);
+  const jti = context.ids.next('jti');
+  const sub = pairwiseSubject(context.keys.pairwiseSecret(), {
+    provider: agent.provider,
+    issuer: input.origin.issuer,
+    tenant: tenant.id,
+    subject: input.origin.subject,
+  });
+  const claims: Record<string, JsonValue> = {
+    iss: context.brokerUrl,
+    aud: input.audience,
+    sub,
+    client_id: input.clientId,
+    iat: issuedAt,
+    exp: expiresAt,
+    jti,
+    scope: input.scope.join(' '),
+    tenant: tenant.id,
+    ...(subscription.audTenant === undefined ? {} : { aud_tenant: subscription.audTenant }),
+    act: input.act as unknown as JsonValue,
+    txn: input.txn,
+    tctx: {
+      v: tenantContextVersion,
+      tier: tenant.tier,
+      ...(tenant.region === undefined ? {} : { region: tenant.region }),
+    },
+  };
+  const delegation: Delegation = {
+    id: sha256(jti),
+    txn: input.txn,
+    ...(input.parent === undefined ? {} : { parent: input.parent.id }),
+    tenant: tenant.id,
+    provider: agent.provider,
+    agent: agent.id,
+    ...(input.deployment === undefined ? {} : { deployment: input.deployment }),
+    clientId: input.clientId,
+    scope: input.scope,
+    issuedAt,
+    expiresAt,
+    depth: input.depth,
+    origin: input.origin,
+    chain: input.chain,
+    claims,
+  };
+  return { token: signJwt(claims, 'at+jwt', context.keys.signingKey()), delegation };
+}

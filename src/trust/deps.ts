@@ -1,0 +1,29 @@
+import type { Audit } from '../audit/index.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Ids } from '../kernel/ids.ts';
+import type { Outbound } from '../outbound/port.ts';
+import type { Registry } from '../registry/index.ts';
+import type { Store } from '../storage/port.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Tenancy } from '../tenancy/index.ts';
+import type { IssuerKeys } from './issuer-keys.ts';
+import type { Keys } from './keys.ts';
+import type { TrustRepository } from './trust-repository.ts';
+
+export interface TrustDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly outbound: Pick<Outbound, 'fetch'>;
+  readonly audit: Audit;
+  readonly keys: Keys;
+  readonly brokerUrl: string;
+  readonly registry: Pick<Registry, 'callableAgent' | 'findResource' | 'getProvider'>;
+  readonly tenancy: Pick<Tenancy, 'getTenant' | 'findSubscription'>;
+}
+
+export interface TrustContext extends TrustDeps {
+  readonly repository: TrustRepository;
+  readonly issuerKeys: IssuerKeys;
+}

@@ -1,0 +1,42 @@
+export type TrustErrorCode =
+  | 'issuer_taken'
+  | 'keys_unusable'
+  | 'client_exists'
+  | 'wrong_owner'
+  | 'unknown_party';
+
+export const trustErrors = {
+  issuer_taken: { status: 409, title: 'The issuer is registered already' },
+  keys_unusable: { status: 422, title: 'The key set cannot be used' },
+  client_exists: { status: 409, title: 'The client id is taken' },
+  wrong_owner: { status: 422, title: 'That does not belong to this owner' },
+  unknown_party: { status: 422, title: 'No such provider or tenant' },
+} as const satisfies Record<TrustErrorCode, { status: number; title: string }>;
+
+/** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2. */
+export type OAuthErrorCode =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'unauthorized_client'
+  | 'unsupported_grant_type'
+  | 'invalid_target'
+  | 'invalid_scope'
+  | 'temporarily_unavailable';
+
+/**
+ * A refusal of the token endpoint. `reason` names the rule for the audit log; `message` is sent as
+ * `error_description` and tells nothing about what belongs to others.
+ */
+export class OAuthRefusal extends Error {
+  override readonly name = 'OAuthRefusal';
+  readonly code: OAuthErrorCode;
+  readonly reason: string;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: OAuthErrorCode, reason: string, message: string, retryAfterSeconds?: number) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}

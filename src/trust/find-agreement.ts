@@ -1,0 +1,27 @@
+import { partyKind } from '../kernel/principal.ts';
+import type { TrustContext } from './deps.ts';
+import { isInForce } from './make-agreement.ts';
+import type { Agreement, Client } from './model.ts';
+import { invalidTarget } from './resolve-target.ts';
+
+/**
+ * The agreement under which a client's company may pass the tenant's context to the target's company: `undefined` when
+ * none is needed (a tenant's own client, or an agent of the same company). Throws `invalid_target` when there is none.
+ */
+export async function findAgreement(
+  context: TrustContext,
+  client: Client,
+  target: { readonly provider: string; readonly tenant: string },
+): Promise<Agreement | undefined> {
+  const to = `provider:${target.provider}` as const;
+  if (partyKind(client.owner) === 'tenant' || client.owner === to) return undefined;
+  const now = context.clock.now();
+  const agreements = await context.repository.agreementsBetween(client.owner, to);
+  const found = agreements.find(
+    (agreement) =>
+      isInForce(agreement, now) &&
+      (agreement.tenants === undefined || agreement.tenants.includes(target.tenant)),
+  );
+  if (found === undefined) throw invalidTarget('agreement_missing');
+  return found;
+}

@@ -1,0 +1,150 @@
+import { epochSeconds } from '../../kernel/clock.ts';
+import type { Write } from '../../storage/port.ts';
+import { depthOf, readActor } from '../actor.ts';
+import { mintCallToken } from '../call-token.ts';
+import type { TrustContext } from '../deps.ts';
+import { OAuthRefusal } from '../errors.ts';
+import { findAgreement } from '../find-agreement.ts';
+import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
+import { invalidTarget, resolveTarget } from '../resolve-target.ts';
+import { checkTarget, type Standing } from '../standing.ts';
+import { readSubject, type Subject } from '../subject.ts';
+import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
+import { refusedToken } from '../verify-issuer-token.ts';
+import type { Grant } from './index.ts';
+
+const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
+
+/**
+ * RFC 8693. The order is part of the design: each phase may rely on those before it, and none can be skipped.
+ * subject → actor → depth → target → standing → agreement → scope → mint.
+ */
+export const tokenExchange: Grant = async (context, request, client, note) => {
+  if (request.requested_token_type !== undefined && request.requested_token_type !== accessTokenType)
+    throw bad('requested_type_unknown', 'This requested_token_type is not supported.');
+  const subject = await readSubject(context, request, client);
+  note.tenant = subject.tenant;
+  if (subject.parent !== undefined) note.txn = subject.parent.txn;
+  const actor = await readActor(context, request, client);
+  const act: Actor = subject.act === undefined ? actor : { ...actor, act: subject.act };
+  const depth = depthOf(act);
+  requireDepth(depth, defaultMaxDepth);
+
+  const target = await resolveTarget(context, request);
+  note.agent = target.agentId;
+  note.provider = providerOf(target.agentId);
+  const standing = await requireStanding(context, subject.tenant, target.agentId);
+  const agreement = await findAgreement(context, client, {
+    provider: standing.agent.provider,
+    tenant: subject.tenant,
+  });
+  if (agreement?.maxDepth !== undefined) requireDepth(depth, agreement.maxDepth);
+  const scope = narrowScope(request, subject, client, standing, agreement);
+  if (subject.expiresAt <= epochSeconds(context.clock)) throw refusedToken('token_expired');
+
+  const { token, delegation } = mintCallToken(context, {
+    standing,
+    audience: target.audience,
+    deployment: target.deployment,
+    clientId: client.id,
+    scope,
+    act,
+    depth,
+    origin: subject.origin,
+    txn: subject.parent?.txn ?? context.ids.next('txn'),
+    parent: subject.parent,
+    chain: extendChain(subject.parent, client, target.agentId, agreement),
+    notAfter: subject.expiresAt,
+  });
+  return {
+    token,
+    expiresIn: delegation.expiresAt - delegation.issuedAt,
+    scope: scope.join(' '),
+    writes: [context.repository.insertDelegation(delegation), ...(await pairwiseWrites(context, delegation))],
+    entry: {
+      action: 'token.exchange',
+      tenant: delegation.tenant,
+      provider: delegation.provider,
+      agent: delegation.agent,
+      txn: delegation.txn,
+      detail: {
+        delegation: delegation.id,
+        parent: delegation.parent ?? null,
+        scope: delegation.scope,
+        depth,
+        chain: delegation.chain.clients,
+        agreement: agreement?.id ?? null,
+      },
+    },
+  };
+};
+
+/** A chain is refused, never cut short. */
+function requireDepth(depth: number, max: number): void {
+  if (depth > max) throw bad('depth_exceeded', `The chain of actors would be longer than ${max}.`);
+}
+
+async function requireStanding(context: TrustContext, tenant: string, agentId: string): Promise<Standing> {
+  const standing = await checkTarget(context, tenant, agentId);
+  if (standing.ok) return standing.value;
+  if (standing.error === 'TENANT_CONTEXT_INVALID') throw refusedToken('subject_tenant_not_active');
+  throw invalidTarget(standing.error === 'NOT_SUBSCRIBED' ? 'not_subscribed' : 'agent_unavailable');
+}
+
+/**
+ * What was asked, and nothing that any of the parties does not allow. At the first hop the subscription is the subject's
+ * ceiling (an ID token carries no scope); later the token that is continued is.
+ */
+function narrowScope(
+  request: TokenRequest,
+  subject: Subject,
+  client: Client,
+  standing: Standing,
+  agreement: Agreement | undefined,
+): readonly string[] {
+  const ceilings = [
+    standing.agent.scopes,
+    subject.parent?.scope,
+    client.callScopes,
+    agreement?.scopes,
+    requestedScopes(request),
+  ];
+  const scope = standing.subscription.scopes.filter((candidate) =>
+    ceilings.every((ceiling) => ceiling === undefined || ceiling.includes(candidate)),
+  );
+  if (scope.length === 0)
+    throw new OAuthRefusal('invalid_scope', 'scope_empty', 'No scope is left that all parties allow.');
+  return scope;
+}
+
+function extendChain(
+  parent: Delegation | undefined,
+  client: Client,
+  agentId: string,
+  agreement: Agreement | undefined,
+): Delegation['chain'] {
+  const before = parent?.chain;
+  return {
+    delegations: parent === undefined ? [] : [...parent.chain.delegations, parent.id],
+    clients: [...new Set([...(before?.clients ?? []), client.id])],
+    agents: [...new Set([...(before?.agents ?? []), agentId])],
+    agreements: [
+      ...new Set([...(before?.agreements ?? []), ...(agreement === undefined ? [] : [agreement.id])]),
+    ],
+  };
+}
+
+async function pairwiseWrites(context: TrustContext, delegation: Delegation): Promise<readonly Write[]> {
+  const sub = String(delegation.claims['sub']);
+  if (await context.repository.pairwiseIsKnown(delegation.provider, sub)) return [];
+  return [
+    context.repository.rememberPairwise(delegation.provider, sub, {
+      tenant: delegation.tenant,
+      ...delegation.origin,
+    }),
+  ];
+}
+
+function providerOf(agentId: string): string {
+  return agentId.slice(0, agentId.indexOf('/'));
+}

@@ -1,0 +1,103 @@
+import { type ManagementScope, managementScopes, type Party, type Principal } from '../kernel/principal.ts';
+import type { Result } from '../kernel/result.ts';
+import type { Deployment } from '../registry/index.ts';
+import type { Page } from '../storage/port.ts';
+import { type CallContext, verifyCallToken } from './call-context.ts';
+import type { TrustDeps } from './deps.ts';
+import { createIssuerKeys } from './issuer-keys.ts';
+import type { TokenProblem } from './jwt.ts';
+import { makeAgreement, mayTouch, type NewAgreement, revokeAgreement } from './make-agreement.ts';
+import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
+import { createOwnTokenVerifier } from './own-token.ts';
+import { changeClient, type ClientChange, type NewClient, registerClient } from './register-client.ts';
+import { type NewIssuer, registerIssuer, setIssuerStatus } from './register-issuer.ts';
+import { checkChain, type Standing, type StandingProblem } from './standing.ts';
+import { issueToken, type TokenAnswer } from './token-endpoint.ts';
+import { createTrustRepository, type PageRequest } from './trust-repository.ts';
+import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
+
+export type { CallContext } from './call-context.ts';
+export { type TrustErrorCode, trustErrors } from './errors.ts';
+export type { TokenProblem } from './jwt.ts';
+export { createKeys, type Keys, MasterKeyError } from './keys.ts';
+export type { Delegation } from './model.ts';
+export { trustRoutes } from './routes.ts';
+export type { Standing, StandingProblem } from './standing.ts';
+export type { UpstreamToken } from './upstream-token.ts';
+
+/** Who trusts whom, and proof of it. See the use cases' files for what each throws. */
+export interface Trust {
+  registerIssuer(owner: Party, input: NewIssuer, by: Principal): Promise<TrustRecord>;
+  setIssuerStatus(
+    owner: Party,
+    id: string,
+    status: TrustRecord['status'],
+    by: Principal,
+  ): Promise<TrustRecord>;
+  listIssuers(owner: Party): Promise<readonly TrustRecord[]>;
+  registerClient(input: NewClient, by: Principal): Promise<Client>;
+  changeClient(
+    id: string,
+    change: ClientChange,
+    update: { readonly by: Principal; readonly version?: string | undefined },
+  ): Promise<{ client: Client; version: string }>;
+  findClient(id: string): Promise<{ client: Client; version: string } | undefined>;
+  listClients(page: PageRequest): Promise<Page<Client>>;
+  makeAgreement(input: NewAgreement, by: Principal): Promise<Agreement>;
+  revokeAgreement(id: string, reason: string, by: Principal): Promise<Agreement>;
+  /** Of the caller's own party; the operator's are all. */
+  listAgreements(page: PageRequest, by: Principal): Promise<Page<Agreement>>;
+
+  /** `POST /oauth/token`. Throws `OAuthRefusal`. */
+  issueToken(contentType: string | undefined, body: string): Promise<TokenAnswer>;
+  /** Who holds this management token; `undefined` when it is not valid, or its client is disabled. */
+  authenticateBearer(token: string): Promise<Principal | undefined>;
+  /** A call token for this agent at this broker. */
+  verifyCallToken(token: string, agentId: string): Promise<Result<CallContext, TokenProblem>>;
+  /** Whether everything that the call rests on is still in force. */
+  checkStanding(call: CallContext): Promise<Result<Standing, StandingProblem>>;
+  upstreamToken(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken>;
+  findDelegation(id: string): Promise<Delegation | undefined>;
+}
+
+export function createTrust(deps: TrustDeps): Trust {
+  const repository = createTrustRepository(deps.store);
+  const context = { ...deps, repository, issuerKeys: createIssuerKeys(deps) };
+  const verifier = createOwnTokenVerifier(deps);
+  const upstreamTokens = createUpstreamTokens(context);
+
+  return {
+    registerIssuer: (owner, input, by) => registerIssuer(context, owner, input, by),
+    setIssuerStatus: (owner, id, status, by) => setIssuerStatus(context, owner, id, status, by),
+    listIssuers: async (owner) => (await repository.trustRecords(owner)).map(({ value }) => value),
+    registerClient: (input, by) => registerClient(context, input, by),
+    changeClient: (id, change, update) => changeClient(context, id, change, update),
+    findClient: async (id) => {
+      const record = await repository.client(id);
+      return record === undefined ? undefined : { client: record.value, version: record.version };
+    },
+    listClients: (page) => repository.clients(page),
+    makeAgreement: (input, by) => makeAgreement(context, input, by),
+    revokeAgreement: (id, reason, by) => revokeAgreement(context, id, reason, by),
+    listAgreements: async (page, by) => {
+      const all = await repository.agreements(page);
+      return { ...all, items: all.items.filter(({ value }) => mayTouch(value, by)) };
+    },
+    issueToken: (contentType, body) => issueToken(context, contentType, body),
+    authenticateBearer: async (token) => {
+      const claims = verifier.verify(token, deps.brokerUrl);
+      if (!claims.ok) return undefined;
+      const client = (await repository.client(String(claims.value['sub'])))?.value;
+      if (client?.status !== 'active') return undefined;
+      const asked = String(claims.value['scope']).split(' ');
+      const scopes = managementScopes.filter(
+        (scope: ManagementScope) => asked.includes(scope) && client.scopes.includes(scope),
+      );
+      return { kind: 'client', clientId: client.id, owner: client.owner, scopes };
+    },
+    verifyCallToken: (token, agentId) => verifyCallToken(context, verifier, token, agentId),
+    checkStanding: (call) => checkChain(context, call.delegation),
+    upstreamToken: (call, standing, deployment) => upstreamTokens.get(call, standing, deployment),
+    findDelegation: (id) => repository.delegation(id),
+  };
+}

@@ -1,0 +1,105 @@
+import type { JsonValue } from '../kernel/json.ts';
+import type { ManagementScope, Party } from '../kernel/principal.ts';
+import type { JsonWebKeySet } from './issuer-keys.ts';
+import type { Algorithm } from './signature.ts';
+
+/** What the broker believes about one issuer. One issuer has one record, so nobody can register another's. */
+export interface TrustRecord {
+  readonly id: string;
+  /** Exactly as in `iss`. */
+  readonly issuer: string;
+  /** A tenant's issuer speaks for that tenant's users; a provider's for that provider's own programs. */
+  readonly owner: Party;
+  readonly jwks?: JsonWebKeySet;
+  readonly jwksUri?: string;
+  readonly algorithms: readonly Algorithm[];
+  readonly status: 'active' | 'disabled';
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+}
+
+export const grantTypes = {
+  tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  clientCredentials: 'client_credentials',
+} as const;
+
+export type GrantType = (typeof grantTypes)[keyof typeof grantTypes];
+
+/** An OAuth client: a program that authenticates with its own key (`private_key_jwt`). */
+export interface Client {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: Party;
+  /** `provider/agent`: the agent that this program is, and whose received tokens it may exchange. */
+  readonly agent?: string;
+  readonly jwks?: JsonWebKeySet;
+  readonly jwksUri?: string;
+  readonly grantTypes: readonly GrantType[];
+  /** For the management API. */
+  readonly scopes: readonly ManagementScope[];
+  /** The most that its tokens for agents may carry; absent: no limit of its own. */
+  readonly callScopes?: readonly string[];
+  /** Issuer -> the id that this program has there. */
+  readonly issuerClientIds: Readonly<Record<string, string>>;
+  readonly status: 'active' | 'disabled';
+  readonly createdAt: number;
+}
+
+/** `from` may pass a tenant's context to `to`. */
+export interface Agreement {
+  readonly id: string;
+  readonly from: Party;
+  readonly to: Party;
+  /** The most that may be passed on; absent: no limit of its own. */
+  readonly scopes?: readonly string[];
+  readonly maxDepth?: number;
+  /** Only for these tenants; absent: all. */
+  readonly tenants?: readonly string[];
+  readonly status: 'active' | 'revoked';
+  readonly reason?: string;
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+}
+
+/** RFC 8693 §4.1, newest first. */
+export type Actor = {
+  readonly iss: string;
+  readonly sub: string;
+  readonly client_id?: string;
+  readonly act?: Actor;
+};
+
+/** One issued call token and its place in the chain. */
+export interface Delegation {
+  /** SHA-256 of the token's `jti`. */
+  readonly id: string;
+  readonly txn: string;
+  /** The delegation that this one continues. */
+  readonly parent?: string;
+  readonly tenant: string;
+  readonly provider: string;
+  /** `provider/agent`. */
+  readonly agent: string;
+  /** Set when the token is for the provider itself, not for the gateway. */
+  readonly deployment?: string;
+  readonly clientId: string;
+  readonly scope: readonly string[];
+  /** Epoch seconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly depth: number;
+  readonly revokedAt?: number;
+  /** Who the user is where the chain began. */
+  readonly origin: { readonly issuer: string; readonly subject: string };
+  /** Everything that must stay in force for the chain to hold, oldest first. */
+  readonly chain: {
+    readonly delegations: readonly string[];
+    readonly clients: readonly string[];
+    readonly agents: readonly string[];
+    readonly agreements: readonly string[];
+  };
+  readonly claims: Readonly<Record<string, JsonValue>>;
+}
+
+export const defaultMaxDepth = 4;
+export const accessTokenSeconds = 300;

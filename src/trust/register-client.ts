@@ -1,0 +1,87 @@
+import { auditActor } from '../audit/index.ts';
+import { Fault } from '../kernel/fault.ts';
+import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
+import type { TrustContext } from './deps.ts';
+import type { TrustErrorCode } from './errors.ts';
+import type { Client } from './model.ts';
+import { requireParty, requireUsableKeys } from './register-issuer.ts';
+
+export type NewClient = Pick<Client, 'name' | 'owner' | 'grantTypes' | 'scopes'> &
+  Partial<Pick<Client, 'id' | 'agent' | 'jwks' | 'jwksUri' | 'callScopes' | 'issuerClientIds'>>;
+
+/** Throws `unknown_party`, `wrong_owner` (agent), `keys_unusable`, `client_exists`. */
+export async function registerClient(
+  context: TrustContext,
+  input: NewClient,
+  by: Principal,
+): Promise<Client> {
+  await requireParty(context, input.owner);
+  if (input.agent !== undefined) await requireOwnAgent(context, input.owner, input.agent);
+  await requireUsableKeys(context, input);
+  const client: Client = {
+    issuerClientIds: {},
+    ...input,
+    id: input.id ?? context.ids.next('cli'),
+    status: 'active',
+    createdAt: context.clock.now(),
+  };
+  const commit = await context.repository.commit([
+    ...context.repository.insertClient(client),
+    ...context.audit.writes({
+      action: 'client.register',
+      outcome: 'allowed',
+      actor: auditActor(by),
+      client: client.id,
+      [partyKind(client.owner)]: partyId(client.owner),
+      detail: { scopes: client.scopes, agent: client.agent ?? null },
+    }),
+  ]);
+  if (!commit.ok) throw new Fault<TrustErrorCode>('client_exists', `There is a client ${client.id} already.`);
+  return client;
+}
+
+async function requireOwnAgent(context: TrustContext, owner: Client['owner'], agent: string): Promise<void> {
+  const found =
+    owner === `provider:${agent.slice(0, agent.indexOf('/'))}`
+      ? await context.registry.callableAgent(agent)
+      : undefined;
+  if (found === undefined)
+    throw new Fault<TrustErrorCode>('wrong_owner', `${agent} is not an agent of ${partyId(owner)}.`);
+}
+
+export interface ClientChange {
+  readonly status?: Client['status'] | undefined;
+  readonly name?: string | undefined;
+}
+
+/** A disabled client is refused at once, and so are live tokens that it obtained. Throws `not_found`, `precondition_failed`, `conflict`. */
+export async function changeClient(
+  context: TrustContext,
+  id: string,
+  change: ClientChange,
+  update: { readonly by: Principal; readonly version?: string | undefined },
+): Promise<{ client: Client; version: string }> {
+  const record = await context.repository.client(id);
+  if (record === undefined) throw new Fault('not_found', `There is no client ${id}.`);
+  if (update.version !== undefined && update.version !== record.version)
+    throw new Fault('precondition_failed', 'The client has changed since it was read.');
+  const client: Client = {
+    ...record.value,
+    ...(change.status === undefined ? {} : { status: change.status }),
+    ...(change.name === undefined ? {} : { name: change.name }),
+  };
+  const commit = await context.repository.commit([
+    context.repository.replaceClient(client, record.version),
+    ...context.audit.writes({
+      action: 'client.update',
+      outcome: 'allowed',
+      actor: auditActor(update.by),
+      client: id,
+      [partyKind(client.owner)]: partyId(client.owner),
+      detail: { status: client.status },
+    }),
+  ]);
+  if (!commit.ok)
+    throw new Fault('conflict', 'The client was changed by somebody else at the same time. Read it again.');
+  return { client, version: commit.version };
+}

@@ -1,0 +1,239 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { ifMatch, setEtag } from '../api/etag.ts';
+import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
+import { defined, instant, presentPage } from '../api/present.ts';
+import { createRouter, type Router } from '../api/router.ts';
+import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Party } from '../kernel/principal.ts';
+import type { Trust } from './index.ts';
+import type { JsonWebKeySet } from './issuer-keys.ts';
+import type { Agreement, Client, TrustRecord } from './model.ts';
+import { addOAuthRoutes, type OAuthFacts } from './oauth-routes.ts';
+import {
+  agreementSchema,
+  clientChangeSchema,
+  clientSchema,
+  issuerSchemaOut,
+  newAgreementSchema,
+  newClientSchema,
+  newIssuerSchema,
+  reasonSchema,
+} from './schema.ts';
+
+const tags = ['Trust'];
+const clientParams = z.object({ client: slugSchema });
+
+const createClient = createRoute({
+  method: 'post',
+  path: '/v1/clients',
+  tags,
+  summary: 'Register a program that may ask for tokens (operator)',
+  request: takes(newClientSchema),
+  responses: { 201: answers(clientSchema, 'Registered'), ...problems(400, 401, 403, 409, 422) },
+});
+const listClients = createRoute({
+  method: 'get',
+  path: '/v1/clients',
+  tags,
+  summary: 'List clients (operator)',
+  request: { query: pageQuerySchema },
+  responses: { 200: answers(pageOf(clientSchema), 'One page'), ...problems(400, 401, 403) },
+});
+const readClient = createRoute({
+  method: 'get',
+  path: '/v1/clients/{client}',
+  tags,
+  summary: 'Read a client',
+  request: { params: clientParams },
+  responses: { 200: answers(clientSchema, 'The client'), ...problems(401, 403, 404) },
+});
+const patchClient = createRoute({
+  method: 'patch',
+  path: '/v1/clients/{client}',
+  tags,
+  summary: 'Enable, disable or rename a client (operator)',
+  description: 'Disabling stops its exchanges at once, and live tokens that it obtained. Honours `If-Match`',
+  request: { params: clientParams, ...takes(clientChangeSchema) },
+  responses: { 200: answers(clientSchema, 'Changed'), ...problems(400, 401, 403, 404, 409, 412) },
+});
+const createAgreement = createRoute({
+  method: 'post',
+  path: '/v1/agreements',
+  tags,
+  summary: 'Let one party pass tenants’ context to another (operator)',
+  request: takes(newAgreementSchema),
+  responses: { 201: answers(agreementSchema, 'In force'), ...problems(400, 401, 403, 422) },
+});
+const listAgreements = createRoute({
+  method: 'get',
+  path: '/v1/agreements',
+  tags,
+  summary: 'List agreements; a party sees its own',
+  request: { query: pageQuerySchema },
+  responses: { 200: answers(pageOf(agreementSchema), 'One page'), ...problems(400, 401, 403) },
+});
+const revokeAgreement = createRoute({
+  method: 'post',
+  path: '/v1/agreements/{agreement}/revoke',
+  tags,
+  summary: 'Revoke an agreement; everything that rests on it stops',
+  request: { params: z.object({ agreement: z.string().max(64) }), ...takes(reasonSchema) },
+  responses: { 200: answers(agreementSchema, 'Revoked'), ...problems(400, 401, 403, 404, 409) },
+});
+
+export function trustRoutes(trust: Trust, facts: OAuthFacts): Router {
+  const router = createRouter();
+  addOAuthRoutes(router, trust, facts);
+  addIssuerRoutes(router, trust, 'provider', (id) => `provider:${id}`);
+  addIssuerRoutes(router, trust, 'tenant', (id) => `tenant:${id}`);
+
+  router.openapi(createClient, async (c) => {
+    const by = requireOperator(c);
+    const { jwks, ...input } = defined(c.req.valid('json'));
+    const client = await trust.registerClient(
+      jwks === undefined ? input : { ...input, jwks: jwks as JsonWebKeySet },
+      by,
+    );
+    return c.json(presentClient(client), 201);
+  });
+  router.openapi(listClients, async (c) => {
+    requireOperator(c);
+    return c.json(presentPage(await trust.listClients(defined(c.req.valid('query'))), presentClient), 200);
+  });
+  router.openapi(readClient, async (c) => {
+    const by = requireScope(c, 'trust:read');
+    const found = await trust.findClient(c.req.valid('param').client);
+    if (found === undefined || (by.kind === 'client' && by.owner !== found.client.owner))
+      throw new Fault('not_found', 'There is no such client.');
+    setEtag(c, found.version);
+    return c.json(presentClient(found.client), 200);
+  });
+  router.openapi(patchClient, async (c) => {
+    const update = { by: requireOperator(c), version: ifMatch(c) };
+    const { client, version } = await trust.changeClient(
+      c.req.valid('param').client,
+      c.req.valid('json'),
+      update,
+    );
+    setEtag(c, version);
+    return c.json(presentClient(client), 200);
+  });
+  router.openapi(createAgreement, async (c) => {
+    const by = requireOperator(c);
+    const { expiresAt, ...input } = defined(c.req.valid('json'));
+    const agreement = await trust.makeAgreement(
+      expiresAt === undefined ? input : { ...input, expiresAt: Date.parse(expiresAt) },
+      by,
+    );
+    return c.json(presentAgreement(agreement), 201);
+  });
+  router.openapi(listAgreements, async (c) => {
+    const by = requireScope(c, 'trust:read');
+    return c.json(
+      presentPage(await trust.listAgreements(defined(c.req.valid('query')), by), presentAgreement),
+      200,
+    );
+  });
+  router.openapi(revokeAgreement, async (c) => {
+    const by = requireScope(c, 'trust:write');
+    const { agreement } = c.req.valid('param');
+    return c.json(
+      presentAgreement(await trust.revokeAgreement(agreement, c.req.valid('json').reason, by)),
+      200,
+    );
+  });
+  return router;
+}
+
+/** The same three calls for the issuers of both kinds of party. */
+function addIssuerRoutes(
+  router: Router,
+  trust: Trust,
+  kind: 'provider' | 'tenant',
+  partyOf: (id: string) => Party,
+): void {
+  const params = z.object({ party: slugSchema });
+  const path = `/v1/${kind}s/{party}/issuers`;
+  const create = createRoute({
+    method: 'post',
+    path,
+    tags,
+    summary: `Register a ${kind}’s own issuer`,
+    description: 'The key set is fetched and checked before the issuer is trusted',
+    request: { params, ...takes(newIssuerSchema) },
+    responses: { 201: answers(issuerSchemaOut, 'Trusted'), ...problems(400, 401, 403, 409, 422) },
+  });
+  const list = createRoute({
+    method: 'get',
+    path,
+    tags,
+    summary: `List a ${kind}’s issuers`,
+    request: { params },
+    responses: { 200: answers(pageOf(issuerSchemaOut), 'All of them'), ...problems(401, 403) },
+  });
+  const move = createRoute({
+    method: 'post',
+    path: `${path}/{issuer}/{step}`,
+    tags,
+    summary: `Disable or enable a ${kind}’s issuer, at once`,
+    request: { params: params.extend({ issuer: z.string().max(64), step: z.enum(['disable', 'enable']) }) },
+    responses: { 200: answers(issuerSchemaOut, 'Changed'), ...problems(401, 403, 404, 409) },
+  });
+
+  router.openapi(create, async (c) => {
+    const owner = partyOf(c.req.valid('param').party);
+    const by = requireParty(c, owner, 'trust:write');
+    const { jwks, expiresAt, ...input } = defined(c.req.valid('json'));
+    const record = await trust.registerIssuer(
+      owner,
+      {
+        ...input,
+        ...(jwks === undefined ? {} : { jwks: jwks as JsonWebKeySet }),
+        ...(expiresAt === undefined ? {} : { expiresAt: Date.parse(expiresAt) }),
+      },
+      by,
+    );
+    return c.json(presentIssuer(record), 201);
+  });
+  router.openapi(list, async (c) => {
+    const owner = partyOf(c.req.valid('param').party);
+    requireParty(c, owner, 'trust:read');
+    return c.json({ items: (await trust.listIssuers(owner)).map(presentIssuer) }, 200);
+  });
+  router.openapi(move, async (c) => {
+    const { party, issuer, step } = c.req.valid('param');
+    const by = requireParty(c, partyOf(party), 'trust:write');
+    const status = step === 'disable' ? 'disabled' : 'active';
+    return c.json(presentIssuer(await trust.setIssuerStatus(partyOf(party), issuer, status, by)), 200);
+  });
+}
+
+function presentIssuer({ jwks: _, algorithms, createdAt, expiresAt, ...rest }: TrustRecord) {
+  return {
+    ...rest,
+    algorithms: [...algorithms],
+    createdAt: instant(createdAt),
+    ...(expiresAt === undefined ? {} : { expiresAt: instant(expiresAt) }),
+  };
+}
+
+function presentClient({ jwks: _, grantTypes, scopes, callScopes, createdAt, ...rest }: Client) {
+  return {
+    ...rest,
+    grantTypes: [...grantTypes],
+    scopes: [...scopes],
+    ...(callScopes === undefined ? {} : { callScopes: [...callScopes] }),
+    createdAt: instant(createdAt),
+  };
+}
+
+function presentAgreement({ scopes, tenants, createdAt, expiresAt, ...rest }: Agreement) {
+  return {
+    ...rest,
+    ...(scopes === undefined ? {} : { scopes: [...scopes] }),
+    ...(tenants === undefined ? {} : { tenants: [...tenants] }),
+    createdAt: instant(createdAt),
+    ...(expiresAt === undefined ? {} : { expiresAt: instant(expiresAt) }),
+  };
+}

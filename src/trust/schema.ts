@@ -1,0 +1,151 @@
+import { z } from '@hono/zod-openapi';
+import { agentIdSchema, instantSchema, partySchema, slugSchema } from '../api/schemas.ts';
+import { managementScopes } from '../kernel/principal.ts';
+import { grantTypes } from './model.ts';
+import { acceptedAlgorithms } from './signature.ts';
+
+const urlSchema = z
+  .string()
+  .max(2048)
+  .refine(
+    (url) => /^https?:\/\//i.test(url) && URL.canParse(url) && !url.includes('#'),
+    'must be an absolute http(s) URL',
+  );
+/** Compared exactly, so only in the one form in which it is written into tokens. */
+const issuerSchema = z
+  .string()
+  .max(512)
+  .refine(
+    (url) => /^https?:\/\/[^?#@\s]+$/.test(url) && URL.canParse(url),
+    'must be an http(s) URL without query, fragment or credentials',
+  );
+const jwksSchema = z
+  .strictObject({
+    keys: z
+      .array(z.record(z.string().max(64), z.unknown()))
+      .min(1)
+      .max(100),
+  })
+  .openapi({ description: 'A key set (RFC 7517) of public keys' });
+const callScopeSchema = z.string().regex(/^[a-z0-9:._-]{1,64}$/, 'must be 1 to 64 of a-z 0-9 : . _ -');
+
+function exactlyOneKeySource(value: { jwks?: unknown; jwksUri?: unknown }): boolean {
+  return (value.jwks === undefined) !== (value.jwksUri === undefined);
+}
+
+const oneKeySource = { message: 'give exactly one of jwks and jwksUri', path: ['jwksUri'] };
+
+export const newIssuerSchema = z
+  .strictObject({
+    issuer: issuerSchema.openapi({ example: 'https://login.acme.example' }),
+    jwks: jwksSchema.optional(),
+    jwksUri: urlSchema.optional(),
+    algorithms: z
+      .array(z.enum(acceptedAlgorithms))
+      .min(1)
+      .max(4)
+      .optional()
+      .openapi({ description: 'Default: all but RS256' }),
+    expiresAt: instantSchema.optional(),
+  })
+  .refine(exactlyOneKeySource, oneKeySource);
+
+export const issuerSchemaOut = z
+  .object({
+    id: z.string(),
+    issuer: z.string(),
+    owner: z.string(),
+    jwksUri: z.string().optional(),
+    algorithms: z.array(z.string()),
+    status: z.enum(['active', 'disabled']),
+    createdAt: instantSchema,
+    expiresAt: instantSchema.optional(),
+  })
+  .openapi('Issuer');
+
+export const newClientSchema = z
+  .strictObject({
+    id: slugSchema.optional(),
+    name: z.string().trim().min(1).max(200),
+    owner: partySchema,
+    agent: agentIdSchema
+      .optional()
+      .openapi({ description: 'The agent that this program is; it may pass on tokens that it received' }),
+    jwks: jwksSchema.optional(),
+    jwksUri: urlSchema.optional(),
+    grantTypes: z
+      .array(z.enum([grantTypes.tokenExchange, grantTypes.clientCredentials]))
+      .min(1)
+      .max(2),
+    scopes: z.array(z.enum(managementScopes)).max(managementScopes.length).default([]),
+    callScopes: z.array(callScopeSchema).min(1).max(100).optional(),
+    issuerClientIds: z
+      .record(issuerSchema, z.string().min(1).max(255))
+      .refine((ids) => Object.keys(ids).length <= 20, 'must name at most 20 issuers')
+      .optional()
+      .openapi({ description: 'Issuer → the id that this program has there' }),
+  })
+  .refine(exactlyOneKeySource, oneKeySource);
+
+export const clientChangeSchema = z
+  .strictObject({
+    status: z.enum(['active', 'disabled']).optional(),
+    name: z.string().trim().min(1).max(200).optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'must change something');
+
+export const clientSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    owner: z.string(),
+    agent: z.string().optional(),
+    jwksUri: z.string().optional(),
+    grantTypes: z.array(z.string()),
+    scopes: z.array(z.string()),
+    callScopes: z.array(z.string()).optional(),
+    issuerClientIds: z.record(z.string(), z.string()),
+    status: z.enum(['active', 'disabled']),
+    createdAt: instantSchema,
+  })
+  .openapi('Client');
+
+export const newAgreementSchema = z.strictObject({
+  from: partySchema,
+  to: partySchema,
+  scopes: z.array(callScopeSchema).min(1).max(100).optional(),
+  maxDepth: z.int().min(1).max(4).optional(),
+  tenants: z.array(slugSchema).min(1).max(1000).optional(),
+  expiresAt: instantSchema.optional(),
+});
+
+export const agreementSchema = z
+  .object({
+    id: z.string(),
+    from: z.string(),
+    to: z.string(),
+    scopes: z.array(z.string()).optional(),
+    maxDepth: z.int().optional(),
+    tenants: z.array(z.string()).optional(),
+    status: z.enum(['active', 'revoked']),
+    reason: z.string().optional(),
+    createdAt: instantSchema,
+    expiresAt: instantSchema.optional(),
+  })
+  .openapi('Agreement');
+
+export const reasonSchema = z.strictObject({ reason: z.string().trim().min(1).max(500) });
+
+export const tokenAnswerSchema = z
+  .object({
+    access_token: z.string(),
+    issued_token_type: z.string().optional(),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int(),
+    scope: z.string(),
+  })
+  .openapi('TokenAnswer');
+
+export const oauthErrorSchema = z
+  .object({ error: z.string(), error_description: z.string() })
+  .openapi('OAuthError');

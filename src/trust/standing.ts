@@ -1,0 +1,69 @@
+import { err, ok, type Result } from '../kernel/result.ts';
+import { type CallableAgent, isOnOffer } from '../registry/index.ts';
+import { isLive, type Subscription, type Tenant } from '../tenancy/index.ts';
+import type { TrustContext } from './deps.ts';
+import { isInForce } from './make-agreement.ts';
+import type { Delegation, TrustRecord } from './model.ts';
+
+/** Why a chain no longer holds; also the reason that the gateway answers. */
+export type StandingProblem =
+  | 'TENANT_CONTEXT_INVALID'
+  | 'NOT_SUBSCRIBED'
+  | 'AGREEMENT_REVOKED'
+  | 'AGENT_UNAVAILABLE';
+
+export interface Standing {
+  readonly tenant: Tenant;
+  readonly subscription: Subscription;
+  readonly agent: CallableAgent;
+}
+
+/** Whether the tenant may have this agent called in its name, now. */
+export async function checkTarget(
+  context: TrustContext,
+  tenantId: string,
+  agentId: string,
+): Promise<Result<Standing, StandingProblem>> {
+  const [tenant, agent, subscription] = await Promise.all([
+    context.tenancy.getTenant(tenantId),
+    context.registry.callableAgent(agentId),
+    context.tenancy.findSubscription(tenantId, agentId),
+  ]);
+  if (tenant?.status !== 'active') return err('TENANT_CONTEXT_INVALID');
+  if (agent === undefined || !isOnOffer(agent)) return err('AGENT_UNAVAILABLE');
+  if (!isLive(subscription, context.clock.now())) return err('NOT_SUBSCRIBED');
+  return ok({ tenant, subscription, agent });
+}
+
+/**
+ * Whether everything that a delegation rests on still holds: the tenant and its issuer, every client, agreement, agent
+ * and subscription of the chain, and no delegation in it revoked. Asked at every exchange and every relayed call.
+ */
+export async function checkChain(
+  context: TrustContext,
+  delegation: Delegation,
+): Promise<Result<Standing, StandingProblem>> {
+  const now = context.clock.now();
+  const earlierAgents = delegation.chain.agents.filter((agent) => agent !== delegation.agent);
+  const [target, facts, ...earlier] = await Promise.all([
+    checkTarget(context, delegation.tenant, delegation.agent),
+    context.repository.chainFacts(
+      { ...delegation.chain, delegations: [...delegation.chain.delegations, delegation.id] },
+      delegation.origin.issuer,
+    ),
+    ...earlierAgents.map((agent) => checkTarget(context, delegation.tenant, agent)),
+  ]);
+  if (!target.ok) return target;
+  const brokenEarlier = earlier.find((result) => !result.ok);
+  if (brokenEarlier !== undefined) return brokenEarlier;
+  if (!isTrusted(facts.trustRecord, now)) return err('TENANT_CONTEXT_INVALID');
+  if (facts.clients.some((client) => client?.status !== 'active')) return err('TENANT_CONTEXT_INVALID');
+  if (facts.delegations.some((link) => link === undefined || link.revokedAt !== undefined))
+    return err('TENANT_CONTEXT_INVALID');
+  if (!facts.agreements.every((agreement) => isInForce(agreement, now))) return err('AGREEMENT_REVOKED');
+  return target;
+}
+
+export function isTrusted(record: TrustRecord | undefined, now: number): record is TrustRecord {
+  return record?.status === 'active' && (record.expiresAt === undefined || record.expiresAt > now);
+}

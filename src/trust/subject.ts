@@ -1,0 +1,85 @@
+import { epochSeconds } from '../kernel/clock.ts';
+import { sha256 } from '../kernel/digest.ts';
+import { partyId, partyKind } from '../kernel/principal.ts';
+import type { TrustContext } from './deps.ts';
+import { isSignedBy, maxTokenBytes, type ParsedJwt, parseJwt } from './jwt.ts';
+import type { Actor, Client, Delegation } from './model.ts';
+import { brokeredUrl } from './resolve-target.ts';
+import { checkChain } from './standing.ts';
+import { bad, type TokenRequest } from './token-request.ts';
+import { isInboundTokenType, refusedToken, verifyIssuerToken } from './verify-issuer-token.ts';
+
+/** For whom and on whose behalf: the outcome of reading the subject token. */
+export interface Subject {
+  readonly tenant: string;
+  readonly origin: Delegation['origin'];
+  /** Epoch seconds; nothing issued may outlive it. */
+  readonly expiresAt: number;
+  /** The delegation that is continued; absent at the first hop. */
+  readonly parent?: Delegation;
+  /** The actors so far, newest first. */
+  readonly act?: Actor;
+}
+
+/** Throws `invalid_request`, `temporarily_unavailable`. */
+export async function readSubject(
+  context: TrustContext,
+  request: TokenRequest,
+  client: Client,
+): Promise<Subject> {
+  if (request.subject_token === undefined || request.subject_token_type === undefined)
+    throw bad('subject_missing', 'subject_token and subject_token_type are needed.');
+  if (!isInboundTokenType(request.subject_token_type))
+    throw bad('subject_type_unknown', 'This subject_token_type is not supported.');
+  if (request.subject_token.length > maxTokenBytes) throw refusedToken('token_malformed');
+  const parsed = parseJwt(request.subject_token);
+  if (!parsed.ok) throw refusedToken(parsed.error);
+  if (parsed.value.claims['iss'] === context.brokerUrl) {
+    if (request.subject_token_type !== 'urn:ietf:params:oauth:token-type:access_token')
+      throw bad('subject_type_wrong', 'A broker token is an access_token.');
+    return continueDelegation(context, parsed.value, client);
+  }
+
+  const token = await verifyIssuerToken(context, parsed.value, request.subject_token_type, client);
+  // Only a tenant's own issuer speaks for users; a tenant claimed inside a token counts for nothing.
+  if (partyKind(token.record.owner) !== 'tenant') throw refusedToken('subject_issuer_not_tenants');
+  if (partyKind(client.owner) === 'tenant' && client.owner !== token.record.owner)
+    throw refusedToken('subject_of_other_tenant');
+  return {
+    tenant: partyId(token.record.owner),
+    origin: { issuer: token.record.issuer, subject: token.subject },
+    expiresAt: token.expiresAt,
+  };
+}
+
+/** The client's agent was called, and passes on what it received: same tenant, same `txn`, one more actor. */
+async function continueDelegation(context: TrustContext, jwt: ParsedJwt, client: Client): Promise<Subject> {
+  const key = context.keys.verificationKey(jwt.keyId);
+  if (jwt.algorithm !== 'ES256' || key === undefined) throw refusedToken('token_key_unknown');
+  if (!isSignedBy(jwt, key)) throw refusedToken('token_signature_wrong');
+  if (jwt.type !== 'at+jwt') throw refusedToken('token_type_wrong');
+  const { jti, exp, aud, act } = jwt.claims;
+  if (typeof jti !== 'string' || typeof exp !== 'number' || exp <= epochSeconds(context.clock))
+    throw refusedToken('token_expired');
+  const parent = await context.repository.delegation(sha256(jti));
+  // A management token has no delegation, and is nobody's subject.
+  if (parent === undefined) throw refusedToken('token_audience_wrong');
+  if (!(await isAudienceOf(context, aud, client))) throw refusedToken('token_audience_wrong');
+  const standing = await checkChain(context, parent);
+  if (!standing.ok) throw refusedToken('token_revoked');
+  return {
+    tenant: parent.tenant,
+    origin: parent.origin,
+    expiresAt: exp,
+    parent,
+    // Signed by us, so the form is ours.
+    act: act as unknown as Actor,
+  };
+}
+
+/** The brokered address or a deployment's resource of the very agent that the client is. */
+async function isAudienceOf(context: TrustContext, aud: unknown, client: Client): Promise<boolean> {
+  if (client.agent === undefined || typeof aud !== 'string') return false;
+  if (aud === brokeredUrl(context.brokerUrl, client.agent)) return true;
+  return (await context.registry.findResource(aud))?.agentId === client.agent;
+}

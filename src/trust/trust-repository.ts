@@ -1,0 +1,143 @@
+import { sha256 } from '../kernel/digest.ts';
+import type { Party } from '../kernel/principal.ts';
+import { maxKeysPerRead, type Page, type Store, type StoredRecord, type Write } from '../storage/port.ts';
+import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+/** Usage may be reported this long after a token ended; until then its delegation must be found. */
+const delegationKeptSeconds = 40 * 24 * 3600;
+
+/** Keys: see docs/storage/trust.md. */
+export function createTrustRepository(store: Store) {
+  const recordKey = (issuer: string) => ({ partition: `trust-record#${sha256(issuer)}`, sort: 'record' });
+  const clientKey = (id: string) => ({ partition: `client#${id}`, sort: 'client' });
+  const agreementKey = (id: string) => ({ partition: `agreement#${id}`, sort: 'agreement' });
+  const delegationKey = (id: string) => ({ partition: `delegation#${id}`, sort: 'delegation' });
+
+  async function listed<T>(
+    partition: string,
+    keyOf: (sort: string) => { partition: string; sort: string },
+    page: PageRequest,
+  ): Promise<Page<T>> {
+    const ids = await store.list<null>(partition, { ...page, limit: Math.min(page.limit, maxKeysPerRead) });
+    const found = await store.getMany<T>(ids.items.map(({ sort }) => keyOf(sort)));
+    const items = found.filter((record) => record !== undefined);
+    return ids.cursor === undefined ? { items } : { items, cursor: ids.cursor };
+  }
+
+  return {
+    trustRecord: (issuer: string): Promise<StoredRecord<TrustRecord> | undefined> =>
+      store.get<TrustRecord>(recordKey(issuer)),
+    /** The index holds issuers; a party has few. */
+    trustRecords: async (owner: Party): Promise<readonly StoredRecord<TrustRecord>[]> => {
+      const index = await store.list<{ issuer: string }>(`trust-records#${owner}`, { limit: maxKeysPerRead });
+      const found = await store.getMany<TrustRecord>(index.items.map(({ value }) => recordKey(value.issuer)));
+      return found.filter((record) => record !== undefined);
+    },
+    client: (id: string): Promise<StoredRecord<Client> | undefined> => store.get<Client>(clientKey(id)),
+    clients: (page: PageRequest) => listed<Client>('clients', clientKey, page),
+    agreement: (id: string): Promise<StoredRecord<Agreement> | undefined> =>
+      store.get<Agreement>(agreementKey(id)),
+    agreements: (page: PageRequest) => listed<Agreement>('agreements', agreementKey, page),
+    /** Between two parties, newest first. */
+    agreementsBetween: async (from: Party, to: Party): Promise<readonly Agreement[]> => {
+      const index = await store.list<null>(`agreements#${from}>${to}`, { limit: 20, reverse: true });
+      const found = await store.getMany<Agreement>(index.items.map(({ sort }) => agreementKey(sort)));
+      return found.flatMap((record) => (record === undefined ? [] : [record.value]));
+    },
+    delegation: async (id: string): Promise<Delegation | undefined> =>
+      (await store.get<Delegation>(delegationKey(id)))?.value,
+
+    /** Everything that a chain hangs on, in one read. */
+    chainFacts: async (chain: Delegation['chain'], issuer: string) => {
+      const keys = [
+        recordKey(issuer),
+        ...chain.clients.map(clientKey),
+        ...chain.agreements.map(agreementKey),
+        ...chain.delegations.map(delegationKey),
+      ];
+      const [record, ...rest] = await store.getMany<TrustRecord | Client | Agreement | Delegation>(keys);
+      const clients = rest.splice(0, chain.clients.length);
+      const agreements = rest.splice(0, chain.agreements.length);
+      return {
+        trustRecord: record?.value as TrustRecord | undefined,
+        clients: clients.map((found) => found?.value as Client | undefined),
+        agreements: agreements.map((found) => found?.value as Agreement | undefined),
+        delegations: rest.map((found) => found?.value as Delegation | undefined),
+      };
+    },
+
+    pairwiseIsKnown: async (provider: string, sub: string): Promise<boolean> =>
+      (await store.get({ partition: `pairwise#${provider}`, sort: sub })) !== undefined,
+
+    insertTrustRecord: (value: TrustRecord): readonly Write[] => [
+      { op: 'putIfAbsent', ...recordKey(value.issuer), value },
+      {
+        op: 'put',
+        partition: `trust-records#${value.owner}`,
+        sort: sha256(value.issuer),
+        value: { issuer: value.issuer },
+      },
+    ],
+    replaceTrustRecord: (value: TrustRecord, version: string): Write => ({
+      op: 'putIfVersion',
+      ...recordKey(value.issuer),
+      version,
+      value,
+    }),
+    insertClient: (value: Client): readonly Write[] => [
+      { op: 'putIfAbsent', ...clientKey(value.id), value },
+      { op: 'put', partition: 'clients', sort: value.id, value: null },
+    ],
+    replaceClient: (value: Client, version: string): Write => ({
+      op: 'putIfVersion',
+      ...clientKey(value.id),
+      version,
+      value,
+    }),
+    insertAgreement: (value: Agreement): readonly Write[] => [
+      { op: 'putIfAbsent', ...agreementKey(value.id), value },
+      { op: 'put', partition: 'agreements', sort: value.id, value: null },
+      { op: 'put', partition: `agreements#${value.from}>${value.to}`, sort: value.id, value: null },
+    ],
+    replaceAgreement: (value: Agreement, version: string): Write => ({
+      op: 'putIfVersion',
+      ...agreementKey(value.id),
+      version,
+      value,
+    }),
+    insertDelegation: (value: Delegation): Write => ({
+      op: 'putIfAbsent',
+      ...delegationKey(value.id),
+      value,
+      expiresAt: value.expiresAt + delegationKeptSeconds,
+    }),
+    /** Which user a pairwise subject stands for: the way back for support and erasure. */
+    rememberPairwise: (
+      provider: string,
+      sub: string,
+      value: { tenant: string; issuer: string; subject: string },
+    ): Write => ({
+      op: 'put',
+      partition: `pairwise#${provider}`,
+      sort: sub,
+      value,
+    }),
+    /** Single use (RFC 7523 §3): the second of two, however parallel, fails. */
+    useAssertion: (clientDigest: string, expiresAt: number, op: 'putIfAbsent' | 'put'): Write => ({
+      op,
+      partition: `assertion#${clientDigest}`,
+      sort: 'jti',
+      value: null,
+      expiresAt,
+    }),
+
+    commit: (writes: readonly Write[]) => store.commit(writes),
+  };
+}
+
+export type TrustRepository = ReturnType<typeof createTrustRepository>;

@@ -1,0 +1,88 @@
+import { epochSeconds } from '../kernel/clock.ts';
+import type { JsonObject } from '../kernel/json.ts';
+import { unavailable } from './authenticate-client.ts';
+import type { TrustContext } from './deps.ts';
+import { checkTimes, clockSkewSeconds, isSignedBy, type ParsedJwt, type TokenProblem } from './jwt.ts';
+import type { Client, TrustRecord } from './model.ts';
+import { isTrusted } from './standing.ts';
+import { bad } from './token-request.ts';
+
+/** Long-lived tokens of an issuer would make our short ones pointless. */
+const maxInboundSeconds = 24 * 3600;
+
+const typesOf = {
+  'urn:ietf:params:oauth:token-type:access_token': [undefined, 'jwt', 'at+jwt'],
+  'urn:ietf:params:oauth:token-type:id_token': [undefined, 'jwt'],
+  'urn:ietf:params:oauth:token-type:jwt': [undefined, 'jwt', 'at+jwt'],
+} as const;
+
+export type InboundTokenType = keyof typeof typesOf;
+
+export function isInboundTokenType(text: string | undefined): text is InboundTokenType {
+  return text !== undefined && Object.hasOwn(typesOf, text);
+}
+
+export interface IssuerToken {
+  readonly record: TrustRecord;
+  readonly subject: string;
+  readonly claims: JsonObject;
+  /** Epoch seconds. */
+  readonly expiresAt: number;
+}
+
+/**
+ * A token of an independent issuer, in the fixed order: exact `iss` to an enabled record, that record's algorithms and
+ * keys, `typ`, times, audience. Never is anything discovered from the token itself. Throws `invalid_request` for a bad
+ * token (RFC 8693 §2.2.2), `temporarily_unavailable` when the issuer's keys cannot be had.
+ */
+export async function verifyIssuerToken(
+  context: TrustContext,
+  jwt: ParsedJwt,
+  type: InboundTokenType,
+  client: Client,
+): Promise<IssuerToken> {
+  const { claims } = jwt;
+  const issuer = claims['iss'];
+  if (typeof issuer !== 'string' || issuer.length > 512) throw refusedToken('token_issuer_unknown');
+  const record = (await context.repository.trustRecord(issuer))?.value;
+  if (!isTrusted(record, context.clock.now()) || record.issuer !== issuer)
+    throw refusedToken('token_issuer_unknown');
+  if (!record.algorithms.includes(jwt.algorithm)) throw refusedToken('token_algorithm_refused');
+  const keys = await context.issuerKeys.find(record, jwt.algorithm, jwt.keyId);
+  if (!keys.ok) throw unavailable('issuer_keys_unavailable');
+  if (keys.value.length === 0) throw refusedToken('token_key_unknown');
+  if (!keys.value.some((key) => isSignedBy(jwt, key))) throw refusedToken('token_signature_wrong');
+
+  // A back-channel logout token (OpenID Connect) is signed by the same key and may lack a `typ`; `events` gives it away.
+  if (!(typesOf[type] as readonly (string | undefined)[]).includes(jwt.type) || 'events' in claims)
+    throw refusedToken('token_type_wrong');
+  const problem = checkTimes(claims, {
+    now: epochSeconds(context.clock),
+    skewSeconds: clockSkewSeconds,
+    maxLifetimeSeconds: maxInboundSeconds,
+  });
+  if (problem !== undefined) throw refusedToken(problem);
+  if (!isForClient(claims, client.issuerClientIds[issuer], context.brokerUrl))
+    throw refusedToken('token_audience_wrong');
+  const subject = claims['sub'];
+  if (typeof subject !== 'string' || subject === '' || subject.length > 255)
+    throw refusedToken('token_subject_missing');
+  return { record, subject, claims, expiresAt: Number(claims['exp']) };
+}
+
+/**
+ * The token was issued to this very program: its sole `aud` is the id that the program has at that issuer, or our issuer
+ * with `client_id` or `azp` naming the program. What was issued to somebody else's program is refused.
+ */
+function isForClient(claims: JsonObject, idThere: string | undefined, brokerUrl: string): boolean {
+  if (idThere === undefined) return false;
+  const aud = Array.isArray(claims['aud']) && claims['aud'].length === 1 ? claims['aud'][0] : claims['aud'];
+  const parties = [claims['azp'], claims['client_id']].filter((party) => party !== undefined);
+  if (parties.some((party) => party !== idThere)) return false;
+  return aud === idThere || (aud === brokerUrl && parties.length > 0);
+}
+
+/** The answer does not say which check failed; the audit log does. */
+export function refusedToken(reason: TokenProblem | `actor_${string}` | `subject_${string}`) {
+  return bad(reason, 'The token is not acceptable.');
+}
