@@ -3,7 +3,7 @@ import { getRequestListener } from '@hono/node-server';
 import { createAudit } from './audit/index.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { billingRoutes, createBilling } from './billing/index.ts';
-import { createGateway, type Gateway } from './broker/index.ts';
+import { createGateway, type Gateway, gatewayRoutes } from './broker/index.ts';
 import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
 import { createApp } from './http/app.ts';
@@ -77,7 +77,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     tenancy,
     registry,
   });
-  const gateway = createGateway({ ...base, registry, tenancy, trust, billing });
+  const gateway = createGateway({ ...base, trust, billing, random: Math.random });
 
   const app = createApp({
     ...base,
@@ -95,6 +95,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       registryRoutes(registry, config.BROKER_URL),
       tenancyRoutes(tenancy),
       trustRoutes(trust, { brokerUrl: config.BROKER_URL, keys, registry }),
+      gatewayRoutes(),
       billingRoutes(billing),
       auditRoutes(base.audit),
     ],

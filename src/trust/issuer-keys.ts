@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { isJsonObject, parseJson } from '../kernel/json.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { OutboundError, type Outbound } from '../outbound/port.ts';
-import { BoundedCache } from './bounded-cache.ts';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import { type Algorithm, fitsAlgorithm } from './signature.ts';
 
 /** Where an issuer's or client's public keys are: pinned, or at a URL. Exactly one is set. */

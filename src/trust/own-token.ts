@@ -2,7 +2,7 @@ import { epochSeconds } from '../kernel/clock.ts';
 import { sha256 } from '../kernel/digest.ts';
 import type { JsonObject } from '../kernel/json.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
-import { BoundedCache } from './bounded-cache.ts';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { TrustContext } from './deps.ts';
 import { isSignedBy, maxTokenBytes, parseJwt, type TokenProblem } from './jwt.ts';
 

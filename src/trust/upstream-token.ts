@@ -1,6 +1,6 @@
 import { epochSeconds } from '../kernel/clock.ts';
 import type { Deployment } from '../registry/index.ts';
-import { BoundedCache } from './bounded-cache.ts';
+import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { CallContext } from './call-context.ts';
 import { mintCallToken } from './call-token.ts';
 import type { TrustContext } from './deps.ts';

@@ -25,15 +25,15 @@ export function decodeEntry(text: string): Entry {
 }
 
 export function toRecord<T>(partition: string, sort: string, entry: Entry): StoredRecord<T> {
-  const value = parse<T>(entry.json);
+  const value = parse(entry.json) as T;
   return entry.expiresAt === undefined
     ? { partition, sort, version: entry.version, value }
     : { partition, sort, version: entry.version, value, expiresAt: entry.expiresAt };
 }
 
-function parse<T>(json: string): T {
+function parse(json: string): unknown {
   try {
-    return JSON.parse(json) as T;
+    return JSON.parse(json);
   } catch (error) {
     throw new StorageError('corrupt', 'a record’s value is not JSON', error);
   }
