@@ -15,6 +15,34 @@ export const limitBody = bodyLimit({
 
 const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset="?utf-8"?)?$/i;
 
+const maxDepth = 64;
+
+/**
+ * No document of ours is nested deeply, and code that walks one may do so by recursion. Counted on the text, before anything
+ * parses it.
+ */
+export const limitDepth = createMiddleware<HttpEnv>(async (c, next) => {
+  if (c.req.method !== 'GET' && c.req.method !== 'HEAD' && depthOf(await c.req.text()) > maxDepth)
+    throw new Fault('invalid_request', `The body is nested more than ${maxDepth} levels deep.`);
+  await next();
+});
+
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (inString) {
+      if (char === 0x5c) at++;
+      else if (char === 0x22) inString = false;
+    } else if (char === 0x22) inString = true;
+    else if (char === 0x7b || char === 0x5b) deepest = Math.max(deepest, ++depth);
+    else if (char === 0x7d || char === 0x5d) depth--;
+  }
+  return deepest;
+}
+
 /** Bodies are JSON in UTF-8 and say so; a form post from somebody's browser is not an API call. */
 export const requireJson = createMiddleware<HttpEnv>(async (c, next) => {
   const type = c.req.header('Content-Type');

@@ -72,6 +72,10 @@ export function problemResponse(c: Context<HttpEnv>, error: unknown): Response {
 export function toFault(error: unknown): Fault | undefined {
   if (error instanceof Fault) return error;
   if (error instanceof HTTPException) return fromHono(error);
+  if (error instanceof StorageError && error.code === 'bad_cursor')
+    return new Fault('invalid_request', 'The cursor is not one that a page before has given.', {
+      fields: [{ path: 'cursor', message: 'is not known' }],
+    });
   if (error instanceof StorageError && error.code === 'unavailable')
     return new Fault('unavailable', 'The store cannot take this right now. Try again shortly.', {
       cause: error,

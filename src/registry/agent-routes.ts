@@ -204,7 +204,7 @@ export function addAgentRoutes(router: Router, registry: Registry, brokerUrl: st
 }
 
 function presentAgent(
-  { scopes, skills, deployments: _, createdAt, updatedAt, ...rest }: Agent,
+  { scopes, skills, deployments: _, heldByOperator: __, createdAt, updatedAt, ...rest }: Agent,
   brokerUrl: string,
 ) {
   return {

@@ -40,6 +40,8 @@ export interface Agent {
   readonly description: string;
   readonly status: AgentStatus;
   readonly statusReason?: string;
+  /** The operator suspended it: its provider cannot publish it again. */
+  readonly heldByOperator?: boolean;
   /** Where the card was fetched, exactly as registered; absent for a card given inline. */
   readonly cardUrl?: string;
   /** SHA-256 of the canonical card: the current card version. */

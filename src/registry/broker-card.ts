@@ -13,6 +13,18 @@ export interface CardSigner {
 
 const scheme = 'broker';
 
+/** Members that are ours to say, and A2A 0.3's ways to say them: a reader of both shapes must not find a way around us. */
+const replaced = new Set([
+  'signatures',
+  'securityRequirements',
+  'security',
+  'url',
+  'preferredTransport',
+  'additionalInterfaces',
+  'protocolVersion',
+  'supportsAuthenticatedExtendedCard',
+]);
+
 /**
  * The card as callers of the broker see it: our address, our security, only what is relayed. Fields that we do not know
  * are kept; the provider's signatures go, because they cannot hold for changed content.
@@ -22,7 +34,7 @@ export function rewriteCard(
   agent: Pick<Agent, 'id' | 'scopes'>,
   brokerUrl: string,
 ): JsonObject {
-  const { signatures: _, securityRequirements: __, ...kept } = original;
+  const kept = Object.fromEntries(Object.entries(original).filter(([name]) => !replaced.has(name)));
   const capabilities = isJsonObject(original['capabilities']) ? original['capabilities'] : {};
   const skills = Array.isArray(original['skills']) ? (original['skills'] as readonly JsonValue[]) : [];
   return {
@@ -52,17 +64,23 @@ export function rewriteCard(
 }
 
 /**
- * Signed in the specification's canonical form (§8.4.1), and in the official SDK's where that differs: it drops empty
- * members and what it does not know. A verifier needs one valid signature.
+ * Signed in the specification's canonical form (§8.4.1), and in the official SDK's where they differ: it drops empty members
+ * and what it does not know, and does so twice when its own resolver has parsed the card before. A verifier needs one
+ * valid signature.
  */
 export async function signCard(card: JsonObject, signer: CardSigner): Promise<JsonObject> {
-  const forms = new Set([canonicalJson(card), canonicalizeAgentCard(SdkCard.fromJSON(card))]);
+  const parsed = SdkCard.fromJSON(card);
+  const forms = new Set([
+    canonicalJson(card),
+    canonicalizeAgentCard(card as unknown as SdkCard),
+    canonicalizeAgentCard(parsed),
+  ]);
   const signatures = await Promise.all([...forms].map((form) => signer.sign(Buffer.from(form, 'utf8'))));
   return { ...card, signatures };
 }
 
 function withoutSecurity(skill: JsonObject): JsonObject {
-  const { securityRequirements: _, ...kept } = skill;
+  const { securityRequirements: _, security: __, ...kept } = skill;
   return kept;
 }
 

@@ -1,3 +1,4 @@
+import { AgentCard as SdkCard } from '@a2a-js/sdk';
 import { z } from 'zod';
 import { canonicalJson } from '../kernel/canonical-json.ts';
 import { sha256 } from '../kernel/digest.ts';
@@ -6,6 +7,8 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../ker
 import type { RegistryErrorCode } from './errors.ts';
 
 export const maxCardBytes = 256 * 1024;
+/** As stored: a text inside JSON, where each quote takes two bytes. */
+const maxStoredBytes = 320 * 1024;
 const maxDepth = 20;
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -13,7 +16,8 @@ const httpUrl = z
   .string()
   .max(2048)
   .refine((url) => /^https?:\/\//i.test(url) && URL.canParse(url), 'must be an absolute http(s) URL')
-  .refine((url) => !url.includes('#'), 'must not have a fragment');
+  .refine((url) => !url.includes('#'), 'must not have a fragment')
+  .refine((url) => !URL.canParse(url) || new URL(url).username === '', 'must not carry credentials');
 
 const interfaceSchema = z.looseObject({
   url: httpUrl,
@@ -56,6 +60,11 @@ export interface AgentCard {
 /** Throws `card_invalid` with a JSON Pointer for each wrong field. */
 export function readCard(original: string): AgentCard {
   if (Buffer.byteLength(original) > maxCardBytes) refuse([], `The card has more than ${maxCardBytes} bytes.`);
+  if (Buffer.byteLength(JSON.stringify(original)) > maxStoredBytes)
+    refuse(
+      [],
+      'The card is too large to keep: it holds very many quotes, backslashes or control characters.',
+    );
   const json = parseJson(original);
   if (!isJsonObject(json)) refuse([], 'The card is not a JSON object.');
   if (depthOf(json) > maxDepth) refuse([], `The card is nested more than ${maxDepth} levels deep.`);
@@ -75,6 +84,8 @@ export function readCard(original: string): AgentCard {
       })),
       'The card does not fit A2A 1.0.',
     );
+  requireReadable(json);
+  requireFewSkills(parsed.data);
   const facts = parsed.data;
   const endpoint = facts.supportedInterfaces.find(
     (candidate) =>
@@ -91,6 +102,30 @@ export function readCard(original: string): AgentCard {
       'The card has no interface that can be relayed.',
     );
   return { json, digest: sha256(canonicalJson(json)), facts, endpoint };
+}
+
+/** The agent's own record repeats ids, names and tags of skills, so that lists need not read cards. */
+const maxSkillBytes = 64 * 1024;
+
+function requireFewSkills({ skills }: z.output<typeof cardSchema>): void {
+  const summaries = skills.map(({ id, name, tags }) => ({ id, name, tags }));
+  if (Buffer.byteLength(JSON.stringify(summaries)) > maxSkillBytes)
+    refuse(
+      [{ path: '/skills', message: `ids, names and tags may have ${maxSkillBytes} bytes together` }],
+      'The card lists too many skills and tags.',
+    );
+}
+
+/** What the official SDK cannot read, its clients cannot use, and we could not sign. */
+function requireReadable(json: JsonObject): void {
+  try {
+    SdkCard.toJSON(SdkCard.fromJSON(json));
+  } catch (error) {
+    refuse(
+      [],
+      `The card does not fit A2A 1.0: ${error instanceof Error ? error.message.slice(0, 200) : 'unreadable'}.`,
+    );
+  }
 }
 
 function refuse(fields: readonly FieldError[], message: string): never {

@@ -39,10 +39,17 @@ export async function moveAgent(
       'wrong_state',
       `An agent that is ${record.value.status} cannot be ${to}.`,
     );
+  if (step === 'publish' && record.value.heldByOperator === true && update.by.kind !== 'operator')
+    throw new Fault(
+      'forbidden',
+      'The operator has suspended this agent; only the operator can publish it again.',
+    );
+  const { statusReason: _, heldByOperator: __, ...kept } = record.value;
   const agent: Agent = {
-    ...record.value,
+    ...kept,
     status: to,
     ...(reason === undefined ? {} : { statusReason: reason }),
+    ...(step === 'suspend' && update.by.kind === 'operator' ? { heldByOperator: true } : {}),
   };
   return saveAgent(context, record, agent, update, {
     action: `agent.${step}`,
@@ -52,7 +59,7 @@ export async function moveAgent(
 
 /**
  * Reads the card again from where it was registered and adopts it as the current version. Deployments stay as they are.
- * Throws `not_found`, `wrong_state` (registered inline), `card_unreachable`, `card_invalid`, `conflict`.
+ * Throws `not_found`, `wrong_state` (registered inline, or retired), `card_unreachable`, `card_invalid`, `conflict`.
  */
 export async function refreshAgent(
   context: RegistryContext,
@@ -60,6 +67,7 @@ export async function refreshAgent(
   update: Update,
 ): Promise<AgentVersion> {
   const record = await requireAgent(context, id);
+  requireNotRetired(record.value);
   if (record.value.cardUrl === undefined)
     throw new Fault<RegistryErrorCode>(
       'wrong_state',
@@ -83,6 +91,12 @@ export async function requireAgent(context: RegistryContext, id: string): Promis
   const record = await context.repository.agent(id);
   if (record === undefined) throw new Fault('not_found', `There is no agent ${id}.`);
   return record;
+}
+
+/** Retired is for good. */
+export function requireNotRetired(agent: Agent): void {
+  if (agent.status === 'retired')
+    throw new Fault<RegistryErrorCode>('wrong_state', 'The agent is retired and cannot be changed any more.');
 }
 
 /** Throws `precondition_failed`, `conflict`. */

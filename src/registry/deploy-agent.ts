@@ -1,17 +1,17 @@
 import { Fault } from '../kernel/fault.ts';
 import type { Update } from './admit-provider.ts';
 import type { Deployment } from './agent.ts';
-import { requireAgent, saveAgent } from './change-agent.ts';
+import { requireAgent, requireNotRetired, saveAgent } from './change-agent.ts';
 import type { RegistryContext } from './deps.ts';
 import type { RegistryErrorCode } from './errors.ts';
-import { resourceTaken } from './register-agent.ts';
+import { refuseOwnAddresses, resourceTaken } from './register-agent.ts';
 
-const maxDeployments = 100;
+const maxDeployments = 50;
 
 export type NewDeployment = Pick<Deployment, 'id' | 'model' | 'url'> &
   Partial<Pick<Deployment, 'tenant' | 'region' | 'upstreamTenant' | 'resource' | 'weight'>>;
 
-/** Throws `not_found`, `deployment_exists`, `resource_taken`, `invalid_request`, `conflict`. */
+/** Throws `not_found`, `wrong_state` (retired), `deployment_exists`, `resource_taken`, `invalid_request`, `conflict`. */
 export async function addDeployment(
   context: RegistryContext,
   agent: string,
@@ -23,6 +23,7 @@ export async function addDeployment(
       fields: [{ path: '/tenant', message: input.model === 'siloed' ? 'is missing' : 'must be absent' }],
     });
   const record = await requireAgent(context, agent);
+  requireNotRetired(record.value);
   const { deployments } = record.value;
   if (deployments.some(({ id }) => id === input.id))
     throw new Fault<RegistryErrorCode>('deployment_exists', `${agent} has a deployment ${input.id} already.`);
@@ -35,6 +36,7 @@ export async function addDeployment(
     protocolVersion: '1.0',
     state: 'active',
   };
+  refuseOwnAddresses(context, deployment);
   // Deployments of one agent may share a resource: they are the same audience.
   const shared = deployments.some(({ resource }) => resource === deployment.resource);
   const owner = shared ? undefined : await context.repository.resourceOwner(deployment.resource);

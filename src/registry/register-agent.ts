@@ -45,6 +45,7 @@ export async function registerAgent(
   const card = readCard(original);
   const now = context.clock.now();
   const deployment = defaultDeployment(card, input);
+  refuseOwnAddresses(context, deployment);
   const agent: Agent = {
     id,
     provider: providerId,
@@ -92,6 +93,17 @@ export function factsOf(
     streaming: card.facts.capabilities.streaming === true,
     skills: card.facts.skills.map(({ id, name, tags }) => ({ id, name, tags })),
   };
+}
+
+/** Tokens for our own addresses are ours to judge: no deployment may be their audience, or be called at them. */
+export function refuseOwnAddresses(
+  context: RegistryContext,
+  { url, resource }: Pick<Deployment, 'url' | 'resource'>,
+): void {
+  const own = new URL(context.brokerUrl).host;
+  for (const address of [url, resource])
+    if (address.startsWith(context.brokerUrl) || (URL.canParse(address) && new URL(address).host === own))
+      throw new Fault<RegistryErrorCode>('resource_taken', `${address} is an address of the broker itself.`);
 }
 
 export function resourceTaken(resource: string): Fault<RegistryErrorCode> {

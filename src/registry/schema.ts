@@ -7,7 +7,8 @@ const urlSchema = z
   .string()
   .max(2048)
   .refine((url) => /^https?:\/\//i.test(url) && URL.canParse(url), 'must be an absolute http(s) URL')
-  .refine((url) => !url.includes('#'), 'must not have a fragment');
+  .refine((url) => !url.includes('#'), 'must not have a fragment')
+  .refine((url) => !URL.canParse(url) || new URL(url).username === '', 'must not carry credentials');
 const resourceSchema = z
   .string()
   .max(512)

@@ -68,6 +68,7 @@ export function encodeCursor(sort: string): string {
 
 export function decodeCursor(cursor: string): string {
   const sort = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (sort === '' || encodeCursor(sort) !== cursor) refuse('the cursor is not one that this store gave');
+  if (sort === '' || encodeCursor(sort) !== cursor || Buffer.byteLength(sort) > maxSortBytes)
+    throw new StorageError('bad_cursor', 'the cursor is not one that this store gave');
   return sort;
 }

@@ -98,7 +98,8 @@ export const maxValueBytes = 350_000;
 
 export class StorageError extends Error {
   override readonly name = 'StorageError';
-  readonly code: 'limit_exceeded' | 'unavailable' | 'closed' | 'corrupt';
+  /** `bad_cursor`: a cursor that no page of this store gave; it came from outside. */
+  readonly code: 'limit_exceeded' | 'bad_cursor' | 'unavailable' | 'closed' | 'corrupt';
 
   constructor(code: StorageError['code'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });

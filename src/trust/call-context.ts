@@ -26,5 +26,7 @@ export async function verifyCallToken(
   const jti = String(claims.value['jti']);
   const delegation = await context.repository.delegation(sha256(jti));
   if (delegation === undefined) return err('token_revoked');
+  // A token that was made for a deployment is for the provider, whatever its audience says.
+  if (delegation.agent !== agentId || delegation.deployment !== undefined) return err('token_audience_wrong');
   return ok({ delegation, jti, expiresAt: delegation.expiresAt });
 }

@@ -1,0 +1,97 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
+import { Pool } from 'undici';
+import type { MarketTenant } from '../test/support/market.ts';
+import { benchBroker } from './broker.ts';
+import { latencies, type Measure, measure, median, quantile, throughput } from './measure.ts';
+
+const exchanges = 12_000;
+const warmUp = 2000;
+const connections = 32;
+
+/**
+ * ES256 everywhere, every assertion and every subject token new, audit and replay guard durable before the answer. The limit
+ * is what one core can do of the bare signatures that an exchange needs: two verifications and one signature.
+ */
+export async function tokenExchange(): Promise<readonly Measure[]> {
+  const limit = rawCryptoLimit();
+  const { broker, market, close } = await benchBroker('http://127.0.0.1:9/jsonrpc');
+  const pool = new Pool(broker.url, { connections, pipelining: 1 });
+  try {
+    const tenant = await market.addTenant('acme');
+    const form = (count: number) =>
+      Array.from({ length: count }, () => exchangeForm(tenant, broker.url, market.agent));
+    const exchange = async (body: string): Promise<void> => {
+      const answer = await pool.request({
+        method: 'POST',
+        path: '/oauth/token',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body,
+      });
+      const text = await answer.body.text();
+      if (answer.statusCode !== 200) throw new Error(`an exchange was refused: ${text}`);
+    };
+    await throughput(form(warmUp), connections, exchange);
+    const perSecond = await throughput(form(exchanges), connections, exchange);
+    const atHalfLoad = await latencies(form(3000), perSecond / 2, exchange);
+    return [
+      measure('token-exchange: exchanges', perSecond, '1/s', limit),
+      measure('token-exchange: p50 at half load', median(atHalfLoad), 'ms'),
+      measure('token-exchange: p99 at half load', quantile(atHalfLoad, 0.99), 'ms'),
+    ];
+  } finally {
+    await pool.close();
+    await close();
+  }
+}
+
+function exchangeForm(tenant: MarketTenant, broker: string, agent: string): string {
+  const now = Math.floor(Date.now() / 1000);
+  const times = { iat: now, exp: now + 300, jti: randomUUID() };
+  return new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: quickJwt(tenant.client, {
+      iss: tenant.clientId,
+      sub: tenant.clientId,
+      aud: broker,
+      ...times,
+    }),
+    subject_token: quickJwt(tenant.idp, {
+      iss: tenant.issuer,
+      sub: `user-${randomUUID()}`,
+      aud: 'app',
+      ...times,
+    }),
+    subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+    audience: agent,
+  }).toString();
+}
+
+/** Synchronous, so that making the load does not take longer than serving it. */
+function quickJwt(party: MarketTenant['idp'], claims: Readonly<Record<string, unknown>>): string {
+  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = `${encode({ alg: 'ES256', kid: party.jwks.keys[0]?.kid })}.${encode(claims)}`;
+  const key = { key: party.privateKey as unknown as KeyObject, dsaEncoding: 'ieee-p1363' as const };
+  return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`;
+}
+
+function rawCryptoLimit(): number {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const publicKey = createPublicKey(privateKey);
+  const payload = Buffer.alloc(500, 'x');
+  const key = { key: privateKey, dsaEncoding: 'ieee-p1363' as const };
+  const signature = sign('sha256', payload, key);
+  const round = () => {
+    for (let twice = 0; twice < 2; twice++)
+      if (!verify('sha256', payload, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature))
+        throw new Error('?');
+    sign('sha256', payload, key);
+  };
+  for (let index = 0; index < 500; index++) round();
+  const rates = Array.from({ length: 5 }, () => {
+    const start = performance.now();
+    for (let index = 0; index < 2000; index++) round();
+    return (2000 / (performance.now() - start)) * 1000;
+  });
+  return median(rates);
+}
