@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { BoundedCache } from './bounded-cache.ts';
+import { BrokerError, refusalOf } from './broker-error.ts';
+import { type ClientKey, createAssertionSigner } from './client-assertion.ts';
+import { createDiscovery } from './discovery.ts';
+import { type Fetch, fetchJson, type JsonAnswer } from './fetch-json.ts';
+
+export interface BrokerClientOptions extends ClientKey {
+  /** The broker's issuer, exactly: an origin such as `https://broker.example.com`. */
+  readonly broker: string;
+  readonly clientId: string;
+  readonly fetch?: Fetch;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
+}
+
+export type SubjectTokenType = 'access_token' | 'id_token' | 'jwt';
+
+export interface ExchangeRequest {
+  /** The token that this client holds: of the tenant's own issuer, or one that its agent was called with. */
+  readonly subjectToken: string;
+  readonly subjectTokenType: SubjectTokenType;
+  /** A token of the provider's own issuer about this very client, for the broker. */
+  readonly actorToken?: string | undefined;
+  /** Default `access_token`. */
+  readonly actorTokenType?: SubjectTokenType | undefined;
+  /** `provider/agent`, called through the gateway. Give `agent`, `resource`, or both when they mean the same. */
+  readonly agent?: string | undefined;
+  /** A brokered address, or a deployment's own resource for a direct call (RFC 8707). */
+  readonly resource?: string | undefined;
+  /** Absent: all that is allowed. */
+  readonly scope?: readonly string[] | undefined;
+}
+
+export interface BrokerToken {
+  readonly accessToken: string;
+  /** Epoch seconds. */
+  readonly expiresAt: number;
+  /** What was granted; may be less than asked for. */
+  readonly scope: readonly string[];
+}
+
+export interface BrokerClient {
+  readonly broker: string;
+  readonly clientId: string;
+  /** RFC 8693. Throws {@link BrokerError}. */
+  exchange(request: ExchangeRequest): Promise<BrokerToken>;
+  /** RFC 6749 §4.4, for the management API. Throws {@link BrokerError}. */
+  clientCredentials(scope: readonly string[]): Promise<BrokerToken>;
+  /** A token that was refused is not given out again. */
+  forget(accessToken: string): void;
+}
+
+const maxCached = 10_000;
+const tokenTypePrefix = 'urn:ietf:params:oauth:token-type:';
+
+/**
+ * Gets tokens as one OAuth client. Tokens are cached, by everything that was asked, until shortly before they expire; equal
+ * requests at the same time share one.
+ */
+export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
+  const { broker, clientId } = options;
+  const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+  const now = options.now ?? Date.now;
+  const metadata = createDiscovery({ broker, fetch, now });
+  const assertion = createAssertionSigner(options, now);
+  const cache = new BoundedCache<{ token: Promise<BrokerToken>; useUntil: number }>(maxCached);
+  /** Access token (digest) → where it is cached. */
+  const keys = new BoundedCache<string>(maxCached);
+
+  async function request(parameters: Readonly<Record<string, string>>): Promise<BrokerToken> {
+    const { tokenEndpoint } = await metadata();
+    const startedAt = now();
+    const answer = await fetchJson(fetch, tokenEndpoint, {
+      method: 'POST',
+      body: new URLSearchParams({
+        ...parameters,
+        client_id: clientId,
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: await assertion(),
+      }),
+    });
+    if (answer.status !== 200) throw refusalOf(answer.status, answer.body, answer.retryAfterSeconds);
+    return readToken(answer, startedAt);
+  }
+
+  function cached(parameters: Readonly<Record<string, string>>): Promise<BrokerToken> {
+    const key = digest(JSON.stringify(Object.entries(parameters)));
+    const hit = cache.get(key);
+    if (hit !== undefined && hit.useUntil > now()) return hit.token;
+    const entry = { token: request(parameters), useUntil: Infinity };
+    cache.set(key, entry);
+    entry.token.then(
+      (token) => {
+        const expiresAt = token.expiresAt * 1000;
+        // Calls take time too: a token is not started with in its last moments.
+        entry.useUntil = expiresAt - Math.min(30_000, (expiresAt - now()) / 5);
+        keys.set(digest(token.accessToken), key);
+      },
+      () => cache.deleteIf(key, entry),
+    );
+    return entry.token;
+  }
+
+  return {
+    broker,
+    clientId,
+    // Async, so that what is wrong with the request is a rejection like everything else.
+    exchange: async (request) => cached(exchangeParameters(request)),
+    clientCredentials: async (scope) =>
+      cached({ grant_type: 'client_credentials', ...scopeParameter(scope) }),
+    forget: (accessToken) => {
+      const key = keys.get(digest(accessToken));
+      const entry = key === undefined ? undefined : cache.get(key);
+      if (key !== undefined && entry !== undefined) cache.deleteIf(key, entry);
+    },
+  };
+}
+
+function exchangeParameters(request: ExchangeRequest): Readonly<Record<string, string>> {
+  if (request.agent === undefined && request.resource === undefined)
+    throw new BrokerError(
+      'invalid_request',
+      'exchange() needs `agent` or `resource`: which agent the token is for.',
+    );
+  return {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: request.subjectToken,
+    subject_token_type: tokenTypePrefix + request.subjectTokenType,
+    ...(request.actorToken === undefined
+      ? {}
+      : {
+          actor_token: request.actorToken,
+          actor_token_type: tokenTypePrefix + (request.actorTokenType ?? 'access_token'),
+        }),
+    ...(request.agent === undefined ? {} : { audience: request.agent }),
+    ...(request.resource === undefined ? {} : { resource: request.resource }),
+    ...scopeParameter(request.scope),
+  };
+}
+
+function scopeParameter(scope: readonly string[] | undefined): Readonly<Record<string, string>> {
+  if (scope === undefined) return {};
+  if (scope.length === 0)
+    throw new BrokerError('invalid_scope', 'An empty scope asks for nothing: leave it out instead.');
+  return { scope: [...new Set(scope)].toSorted().join(' ') };
+}
+
+function readToken({ body }: JsonAnswer, startedAt: number): BrokerToken {
+  const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
+  const { access_token: accessToken, expires_in: expiresIn, token_type: type, scope } = fields;
+  if (
+    typeof accessToken !== 'string' ||
+    typeof expiresIn !== 'number' ||
+    typeof type !== 'string' ||
+    type.toLowerCase() !== 'bearer'
+  )
+    throw new BrokerError('answer_invalid', 'The token endpoint answered 200 without a usable Bearer token.');
+  return {
+    accessToken,
+    expiresAt: Math.floor(startedAt / 1000) + expiresIn,
+    scope: typeof scope === 'string' ? scope.split(' ').filter((name) => name !== '') : [],
+  };
+}
+
+/** Tokens are not kept as keys of long-lived maps. */
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}
