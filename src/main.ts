@@ -96,7 +96,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       tenancyRoutes(tenancy),
       trustRoutes(trust, { brokerUrl: config.BROKER_URL, keys, registry }),
       gatewayRoutes(),
-      billingRoutes(billing),
+      billingRoutes(billing, () => clock.now()),
       auditRoutes(base.audit),
     ],
   });

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Call } from './call.ts';
 import type { GatewayContext } from './deps.ts';
@@ -50,7 +51,7 @@ class StreamRelay implements StreamSink {
   readonly #stream: UpstreamStream;
   readonly #response: ServerResponse;
   readonly #domain: string;
-  readonly #settle: { readonly resolve: () => void; readonly reject: (error: Error) => void };
+  readonly #settled: EventEmitter;
   readonly #splitter = new SseSplitter();
   /** Task and context ids, and final states, that are recorded. */
   readonly #known = new Set<string>();
@@ -73,11 +74,11 @@ class StreamRelay implements StreamSink {
     this.#stream = stream;
     this.#response = response;
     this.#domain = domain;
-    let settle: (typeof this)['#settle'] | undefined;
-    this.done = new Promise((resolve, reject) => {
-      settle = { resolve, reject };
+    const settled = new EventEmitter();
+    this.#settled = settled;
+    this.done = once(settled, 'over').then(([problem]: unknown[]) => {
+      if (problem instanceof Refusal) throw problem;
     });
-    this.#settle = settle as unknown as (typeof this)['#settle'];
     if (response.destroyed) this.#callerLeft();
     else response.on('close', () => this.#callerLeft());
   }
@@ -187,14 +188,12 @@ class StreamRelay implements StreamSink {
   }
 
   #close(problem: Refusal | undefined): void {
-    if (problem === undefined) {
-      this.#response.end();
-      this.#settle.resolve();
-      return;
+    if (problem === undefined) this.#response.end();
+    else {
+      const answer = errorAnswer(problem, this.#call.request.id, this.#domain);
+      this.#response.end(`event: error\ndata: ${JSON.stringify(answer)}\n\n`);
     }
-    const answer = errorAnswer(problem, this.#call.request.id, this.#domain);
-    this.#response.end(`event: error\ndata: ${JSON.stringify(answer)}\n\n`);
-    this.#settle.reject(problem);
+    this.#settled.emit('over', problem);
   }
 }
 

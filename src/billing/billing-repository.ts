@@ -1,0 +1,226 @@
+import { maxKeysPerRead, maxWritesPerCommit, type Page, type Store, type Write } from '../storage/port.ts';
+import type { AccumulatorState } from './accumulate.ts';
+import type { Quarantined } from './ingest-usage.ts';
+import type { Invoice, InvoiceHeader, InvoiceLine } from './invoice.ts';
+import type { JournalEntry } from './journal.ts';
+import { pagesOf, readPages } from './line-pages.ts';
+import type { PeriodKey, Unpriced } from './period.ts';
+import type { Plan } from './plan.ts';
+import type { Contract } from './set-contract.ts';
+import type {
+  ContractTotals,
+  Settlement,
+  SettlementDraft,
+  SettlementHeader,
+  SettlementLine,
+} from './settlement.ts';
+
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+/** A line before its invoice is final, with what later corrections go on from. */
+export interface DraftLine extends InvoiceLine {
+  /** Names the price within the tenant and charge period. */
+  readonly key: string;
+  readonly total: AccumulatorState;
+}
+
+/** What was rated for one tenant in a close: written once, so that a close that is resumed goes on with the same. */
+export interface TenantDraft {
+  readonly tenant: string;
+  readonly events: number;
+  readonly invoices: readonly { readonly currency: string; readonly lines: readonly DraftLine[] }[];
+  readonly unpriced: readonly Unpriced[];
+  readonly unpricedCount: number;
+}
+
+/** All that was billed for one price in one charge period, so that what comes later is billed as the difference. */
+export interface Billed {
+  readonly total: AccumulatorState;
+  /** Minor units, as a decimal integer. */
+  readonly amount: string;
+}
+
+type DraftHeader = Omit<TenantDraft, 'invoices'> & { readonly currencies: readonly string[] };
+
+/** Keys: see docs/storage/billing.md. */
+export function createBillingRepository(store: Store) {
+  const planKey = (key: string) => ({ partition: 'plans', sort: key });
+  const invoiceKey = (id: string) => ({ partition: `invoice#${id}`, sort: 'invoice' });
+  const settlementKey = (id: string) => ({ partition: `settlement#${id}`, sort: 'settlement' });
+  const draftKey = (period: PeriodKey, tenant: string) => ({
+    partition: `billing-draft#${period}`,
+    sort: tenant,
+  });
+  const draftLines = (period: PeriodKey, tenant: string, currency: string) =>
+    `billing-draft-lines#${period}#${tenant}#${currency}`;
+  const billedKey = (tenant: string, chargePeriod: PeriodKey, key: string) => ({
+    partition: `billed#${tenant}#${chargePeriod}`,
+    sort: key,
+  });
+  const totalsKey = (contract: string) => ({ partition: 'contract-totals', sort: contract });
+
+  async function listed<T>(
+    index: string,
+    keyOf: (id: string) => { partition: string; sort: string },
+    page: PageRequest,
+    sortPrefix?: string,
+  ): Promise<Page<T>> {
+    const ids = await store.list<string>(index, {
+      ...page,
+      limit: Math.min(page.limit, maxKeysPerRead),
+      ...(sortPrefix === undefined ? {} : { sortPrefix }),
+    });
+    const found = await store.getMany<T>(ids.items.map(({ value }) => keyOf(value)));
+    const items = found.filter((record) => record !== undefined);
+    return ids.cursor === undefined ? { items } : { items, cursor: ids.cursor };
+  }
+
+  /** In several commits, each safe to repeat: every write here says the same each time. */
+  async function writeAll(writes: readonly Write[]): Promise<void> {
+    for (let start = 0; start < writes.length; start += maxWritesPerCommit)
+      await store.commit(writes.slice(start, start + maxWritesPerCommit));
+  }
+
+  return {
+    plan: async (key: string): Promise<Plan | undefined> => (await store.get<Plan>(planKey(key)))?.value,
+    plans: (page: PageRequest): Promise<Page<Plan>> => store.list<Plan>('plans', page),
+    insertPlan: (value: Plan): readonly Write[] => [{ op: 'putIfAbsent', ...planKey(value.key), value }],
+
+    contracts: async (provider: string): Promise<readonly Contract[]> =>
+      (await store.list<Contract>(`contracts#${provider}`, { limit: 1000 })).items.map(({ value }) => value),
+    insertContract: (value: Contract): Write => ({
+      op: 'putIfAbsent',
+      partition: `contracts#${value.provider}`,
+      sort: value.id,
+      value,
+    }),
+    contractTotals: async (contract: string): Promise<ContractTotals | undefined> =>
+      (await store.get<ContractTotals>(totalsKey(contract)))?.value,
+
+    draft: async (period: PeriodKey, tenant: string): Promise<TenantDraft | undefined> => {
+      const header = (await store.get<DraftHeader>(draftKey(period, tenant)))?.value;
+      if (header === undefined) return undefined;
+      const invoices = [];
+      for (const currency of header.currencies)
+        invoices.push({
+          currency,
+          lines: await readPages<DraftLine>(store, draftLines(period, tenant, currency)),
+        });
+      return { ...header, invoices };
+    },
+    /** Lines first: the header says that all is there. */
+    saveDraft: async (period: PeriodKey, { invoices, ...rest }: TenantDraft): Promise<void> => {
+      for (const { currency, lines } of invoices)
+        await writeAll(pagesOf(draftLines(period, rest.tenant, currency), lines));
+      const value: DraftHeader = { ...rest, currencies: invoices.map(({ currency }) => currency) };
+      await store.commit([{ op: 'putIfAbsent', ...draftKey(period, rest.tenant), value }]);
+    },
+    billed: async (tenant: string, chargePeriod: PeriodKey, key: string): Promise<Billed | undefined> =>
+      (await store.get<Billed>(billedKey(tenant, chargePeriod, key)))?.value,
+    putBilled: (tenant: string, { chargePeriod, key, total }: DraftLine, amount: string): Write => ({
+      op: 'put',
+      ...billedKey(tenant, chargePeriod, key),
+      value: { total, amount } satisfies Billed,
+    }),
+
+    settlementDraft: async (period: PeriodKey, id: string): Promise<SettlementDraft | undefined> =>
+      (await store.get<SettlementDraft>({ partition: `settlement-draft#${period}`, sort: id }))?.value,
+    insertSettlementDraft: (value: SettlementDraft): Write => ({
+      op: 'putIfAbsent',
+      partition: `settlement-draft#${value.header.period}`,
+      sort: value.header.id,
+      value,
+    }),
+
+    invoice: async (id: string): Promise<Invoice | undefined> => {
+      const header = (await store.get<InvoiceHeader>(invoiceKey(id)))?.value;
+      return header && { ...header, lines: await readPages<InvoiceLine>(store, `invoice-lines#${id}`) };
+    },
+    /** Without their lines. */
+    invoices: (page: PageRequest, filter: { readonly tenant?: string; readonly period?: PeriodKey }) =>
+      listed<InvoiceHeader>(
+        filter.tenant === undefined ? 'invoices' : `invoices#${filter.tenant}`,
+        invoiceKey,
+        page,
+        filter.period,
+      ),
+    /** Lines first; the header, which makes it an invoice, is written once and never again. */
+    saveInvoice: async ({ lines, ...header }: Invoice): Promise<void> => {
+      await writeAll(pagesOf(`invoice-lines#${header.id}`, lines));
+      const commit = await store.commit([
+        { op: 'putIfAbsent', ...invoiceKey(header.id), value: header satisfies InvoiceHeader },
+        ...['invoices', `invoices#${header.tenant}`].map((partition): Write => ({
+          op: 'put',
+          partition,
+          sort: `${header.period}#${header.tenant}#${header.currency}`,
+          value: header.id,
+        })),
+      ]);
+      if (commit.ok) return;
+      const before = (await store.get<InvoiceHeader>(invoiceKey(header.id)))?.value;
+      if (before?.contentHash !== header.contentHash)
+        throw new Error(`the invoice ${header.id} is final and would be another now`);
+    },
+
+    settlement: async (id: string): Promise<Settlement | undefined> => {
+      const header = (await store.get<SettlementHeader>(settlementKey(id)))?.value;
+      return header && { ...header, lines: await readPages<SettlementLine>(store, `settlement-lines#${id}`) };
+    },
+    /** Without their lines. */
+    settlements: (page: PageRequest, filter: { readonly provider?: string; readonly period?: PeriodKey }) =>
+      listed<SettlementHeader>(
+        filter.provider === undefined ? 'settlements' : `settlements#${filter.provider}`,
+        settlementKey,
+        page,
+        filter.period,
+      ),
+    saveSettlement: async (
+      { lines, ...header }: Settlement,
+      totals: ContractTotals | undefined,
+    ): Promise<void> => {
+      await writeAll(pagesOf(`settlement-lines#${header.id}`, lines));
+      await store.commit([
+        { op: 'put', ...settlementKey(header.id), value: header satisfies SettlementHeader },
+        ...['settlements', `settlements#${header.provider}`].map((partition): Write => ({
+          op: 'put',
+          partition,
+          sort: `${header.period}#${header.provider}#${header.currency}`,
+          value: header.id,
+        })),
+        ...(totals === undefined || header.contract === undefined
+          ? []
+          : [{ op: 'put', ...totalsKey(header.contract), value: totals } satisfies Write]),
+      ]);
+    },
+
+    putJournal: (period: PeriodKey, entries: readonly JournalEntry[]): readonly Write[] =>
+      entries.map((value, index) => ({
+        op: 'put',
+        partition: `journal#${period}`,
+        sort: String(index).padStart(8, '0'),
+        value,
+      })),
+    journal: (period: PeriodKey, page: PageRequest): Promise<Page<JournalEntry>> =>
+      store.list<JournalEntry>(`journal#${period}`, page),
+
+    invoiceSequence: async () =>
+      store.get<{ readonly next: number }>({ partition: 'sequences', sort: 'invoice' }),
+    advanceInvoiceSequence: (next: number, version: string | undefined): Write => {
+      const place = { partition: 'sequences', sort: 'invoice', value: { next } };
+      return version === undefined
+        ? { op: 'putIfAbsent', ...place }
+        : { op: 'putIfVersion', ...place, version };
+    },
+
+    quarantined: (provider: string, page: PageRequest) =>
+      store.list<Quarantined>(`usage-quarantine#${provider}`, page),
+
+    writeAll,
+    commit: (writes: readonly Write[]) => store.commit(writes),
+  };
+}
+
+export type BillingRepository = ReturnType<typeof createBillingRepository>;

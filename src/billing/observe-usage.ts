@@ -1,0 +1,55 @@
+import type { Write } from '../storage/port.ts';
+import type { BillingContext } from './deps.ts';
+import { usageKey } from './ledger.ts';
+import { parseQuantity } from './quantity.ts';
+
+/** What the gateway saw. Its `id` is given by its meaning, so that telling it again changes nothing. */
+export interface ObservedUsage {
+  readonly id: string;
+  readonly tenant: string;
+  readonly provider: string;
+  /** `provider/agent` */
+  readonly agent: string;
+  readonly callId: string;
+  readonly txn: string;
+  readonly delegationId: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Built-in meter → decimal. */
+  readonly quantities: Readonly<Record<string, string>>;
+  readonly dimensions?: Readonly<Record<string, string>>;
+}
+
+export type Observed = { ok: true } | { ok: false; failedAlongside: readonly number[] };
+
+/**
+ * Records observed usage together with `alongside`, in one durable commit. What is in the ledger already is left out; when a
+ * write of `alongside` does not hold, nothing is written.
+ */
+export function observeUsage(
+  context: BillingContext,
+  events: readonly ObservedUsage[],
+  alongside: readonly Write[] = [],
+): Promise<Observed> {
+  const source = `urn:${new URL(context.brokerUrl).host}:gateway`;
+  const recordedAt = context.clock.now();
+  const facts = events.map((event) => ({
+    ...event,
+    kind: 'observed' as const,
+    source,
+    key: usageKey(source, event.id),
+    recordedAt,
+    quantities: canonicalQuantities(event.quantities),
+  }));
+  return context.ledger.appendWith(facts, alongside);
+}
+
+function canonicalQuantities(quantities: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(quantities).map(([meter, text]) => {
+      const quantity = parseQuantity(text);
+      if (quantity === undefined) throw new TypeError(`${meter} is no quantity: ${text}`);
+      return [meter, quantity];
+    }),
+  );
+}

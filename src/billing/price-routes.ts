@@ -1,0 +1,103 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { requireOperator, requireParty, requirePrincipal } from '../api/guards.ts';
+import { defined, instant, presentPage } from '../api/present.ts';
+import type { Router } from '../api/router.ts';
+import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { NewPlan } from './define-plan.ts';
+import type { Billing } from './index.ts';
+import type { Plan } from './plan.ts';
+import { contractSchema, newContractSchema, newPlanSchema, planSchema } from './schema.ts';
+import type { Contract } from './set-contract.ts';
+
+const tags = ['Prices'];
+
+const definePlan = createRoute({
+  method: 'post',
+  path: '/v1/plans',
+  tags,
+  summary: 'Define a plan (operator)',
+  description: 'A plan never changes; the same again changes nothing',
+  request: takes(newPlanSchema),
+  responses: { 201: answers(planSchema, 'Defined'), ...problems(400, 401, 403, 409, 422) },
+});
+
+const listPlans = createRoute({
+  method: 'get',
+  path: '/v1/plans',
+  tags,
+  summary: 'List plans',
+  request: { query: pageQuerySchema },
+  responses: { 200: answers(pageOf(planSchema), 'One page'), ...problems(400, 401) },
+});
+
+const getPlan = createRoute({
+  method: 'get',
+  path: '/v1/plans/{plan}',
+  tags,
+  summary: 'Read a plan',
+  request: { params: z.object({ plan: slugSchema }) },
+  responses: { 200: answers(planSchema, 'The plan'), ...problems(401, 404) },
+});
+
+const params = z.object({ provider: slugSchema });
+
+const setContract = createRoute({
+  method: 'post',
+  path: '/v1/providers/{provider}/contracts',
+  tags,
+  summary: 'Agree on a commission with a provider, from a month on (operator)',
+  request: { params, ...takes(newContractSchema) },
+  responses: { 201: answers(contractSchema, 'Agreed'), ...problems(400, 401, 403, 409, 422) },
+});
+
+const listContracts = createRoute({
+  method: 'get',
+  path: '/v1/providers/{provider}/contracts',
+  tags,
+  summary: 'List a provider’s contracts',
+  request: { params },
+  responses: {
+    200: answers(z.object({ items: z.array(contractSchema) }), 'All'),
+    ...problems(401, 403),
+  },
+});
+
+export function addPriceRoutes(router: Router, billing: Billing): void {
+  router.openapi(definePlan, async (c) => {
+    const by = requireOperator(c);
+    return c.json(presentPlan(await billing.definePlan(c.req.valid('json') as NewPlan, by)), 201);
+  });
+  router.openapi(listPlans, async (c) => {
+    requirePrincipal(c);
+    return c.json(presentPage(await billing.listPlans(defined(c.req.valid('query'))), presentPlan), 200);
+  });
+  router.openapi(getPlan, async (c) => {
+    requirePrincipal(c);
+    const plan = await billing.findPlan(c.req.valid('param').plan);
+    if (plan === undefined) throw new Fault('not_found', 'There is no such plan.');
+    return c.json(presentPlan(plan), 200);
+  });
+  router.openapi(setContract, async (c) => {
+    const by = requireOperator(c);
+    const { provider } = c.req.valid('param');
+    return c.json(presentContract(await billing.setContract(provider, c.req.valid('json'), by)), 201);
+  });
+  router.openapi(listContracts, async (c) => {
+    const { provider } = c.req.valid('param');
+    requireParty(c, `provider:${provider}`, 'billing:read');
+    return c.json({ items: (await billing.listContracts(provider)).map(presentContract) }, 200);
+  });
+}
+
+function presentPlan({ prices, createdAt, ...rest }: Plan): z.input<typeof planSchema> {
+  return {
+    ...rest,
+    prices: [...prices] as z.input<typeof planSchema>['prices'],
+    createdAt: instant(createdAt),
+  };
+}
+
+function presentContract({ createdAt, ...rest }: Contract) {
+  return { ...rest, createdAt: instant(createdAt) };
+}

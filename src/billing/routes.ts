@@ -1,0 +1,14 @@
+import { createRouter, type Router } from '../api/router.ts';
+import { addBooksRoutes } from './books-routes.ts';
+import type { Billing } from './index.ts';
+import { addPriceRoutes } from './price-routes.ts';
+import { addUsageRoutes } from './usage-routes.ts';
+
+/** `now`: epoch milliseconds, for the default time range of usage. */
+export function billingRoutes(billing: Billing, now: () => number): Router {
+  const router = createRouter();
+  addUsageRoutes(router, billing, now);
+  addPriceRoutes(router, billing);
+  addBooksRoutes(router, billing);
+  return router;
+}
