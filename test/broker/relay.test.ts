@@ -355,6 +355,7 @@ describe('a task and the place that has it', () => {
     expect((await own.call('SendMessage', say('next'))).body.result).toMatchObject({
       task: { id: 'silo-task' },
     });
+    agent.on((received) => answer(received, { message: { messageId: 'a' } }));
     const others = await line.call('SendMessage', say('other tenant'));
     expect(others.body.result).toBeDefined();
     expect(silo.calls).toHaveLength(1);

@@ -142,6 +142,6 @@ describe.each(engines)('hostile input to the registry on $name', (engine) => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const body = JSON.stringify({ ...agent, card: { ...agent.card, deep: 0 } });
     const answer = await refused('POST', agentsPath, body.replace('"deep":0', `"deep":${deep}`));
-    expect(outcome(answer)).toBe('422 card_invalid');
+    expect(outcome(answer)).toBe('400 invalid_request');
   });
 });

@@ -63,7 +63,7 @@ export function outcome({ status, json }: Answer): string {
 
 /** Which fields were named as wrong. */
 export function wrongFields({ json }: Answer): readonly string[] {
-  return (json['errors'] as readonly { path: string }[]).map(({ path }) => path);
+  return ((json['errors'] ?? []) as readonly { path: string }[]).map(({ path }) => path);
 }
 
 export function client(owner: `tenant:${string}` | `provider:${string}`, ...scopes: string[]): Principal {
