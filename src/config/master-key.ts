@@ -3,7 +3,9 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, ConfigError } from './index.ts';
 
-const fileName = 'master.key';
+export function masterKeyPath(dataDir: string): string {
+  return join(dataDir, 'master.key');
+}
 
 /**
  * The 32 bytes that encrypt private keys at rest: from BROKER_MASTER_KEY, else (on loopback only; config refuses it
@@ -13,14 +15,14 @@ export async function loadMasterKey(
   config: Pick<Config, 'BROKER_MASTER_KEY' | 'BROKER_DATA_DIR'>,
 ): Promise<Uint8Array> {
   if (config.BROKER_MASTER_KEY !== undefined) return decode(config.BROKER_MASTER_KEY, 'BROKER_MASTER_KEY');
-  const path = join(config.BROKER_DATA_DIR, fileName);
+  const path = masterKeyPath(config.BROKER_DATA_DIR);
   await mkdir(config.BROKER_DATA_DIR, { recursive: true, mode: 0o700 });
   await createOnce(path, randomBytes(32).toString('base64url'));
   return decode((await readFile(path, 'utf8')).trim(), path);
 }
 
 /** Whole or not at all, and never over an existing one: a crash must not leave half a key, nor two starters two keys. */
-async function createOnce(path: string, content: string): Promise<void> {
+export async function createOnce(path: string, content: string): Promise<void> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, content, { flag: 'wx', mode: 0o600, flush: true });
   try {

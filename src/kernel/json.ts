@@ -21,3 +21,8 @@ export function parseJson(text: string): JsonValue | undefined {
     return undefined;
   }
 }
+
+/** The string, or '' for what is none: for members of JSON that was not checked by a schema. */
+export function asText(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,151 @@
+import { asText, isJsonObject, type JsonObject, type JsonValue, parseJson } from '../kernel/json.ts';
+import { Failure, systemCode } from './failure.ts';
+
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+export interface ApiRequest {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Made with {@link apiPath}. */
+  readonly path: string;
+  readonly query?: Query;
+  readonly body?: JsonValue;
+  /** For what everybody may read: sent without a token. */
+  readonly anonymous?: boolean;
+  /** Default: 30 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface ApiAnswer {
+  /** Exactly as it was sent. */
+  readonly text: string;
+  readonly body: JsonValue;
+}
+
+export interface ApiClient {
+  readonly broker: string;
+  /** Throws {@link Failure}: `refused` (4xx), `failed` (5xx, or no answer of a broker), `unreachable`. */
+  request(request: ApiRequest): Promise<ApiAnswer>;
+  /** A list, page by page, until its end. */
+  pages(request: ApiRequest): AsyncIterable<readonly JsonObject[]>;
+}
+
+const defaultTimeoutMs = 30_000;
+
+export function createApiClient(connection: {
+  readonly broker: string;
+  readonly token: string | undefined;
+}): ApiClient {
+  const { broker, token } = connection;
+
+  async function request({
+    method = 'GET',
+    path,
+    query = {},
+    body,
+    timeoutMs = defaultTimeoutMs,
+  }: ApiRequest) {
+    const parameters = Object.entries(query).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, String(value)] as [string, string]],
+    );
+    const search = parameters.length === 0 ? '' : `?${new URLSearchParams(parameters).toString()}`;
+    const headers = {
+      Accept: 'application/json, application/problem+json',
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+    };
+    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const { status, text } = await exchange(`${broker}${path}${search}`, init, timeoutMs);
+    const parsed = parseJson(text);
+    if (status >= 400) throw refusal(status, parsed, broker, token !== undefined);
+    if (status >= 300 || parsed === undefined)
+      throw new Failure('failed', `${broker} answered ${status} without JSON: is it the broker?`);
+    return { text, body: parsed };
+  }
+
+  return {
+    broker,
+    request,
+    async *pages(list) {
+      let cursor: string | undefined;
+      do {
+        const { body } = await request(
+          cursor === undefined ? list : { ...list, query: { ...list.query, cursor } },
+        );
+        const { items, nextCursor } = isJsonObject(body) ? body : {};
+        if (!Array.isArray(items))
+          throw new Failure('failed', `${broker}${list.path} answered something that is no list.`);
+        yield items.filter((item: JsonValue) => isJsonObject(item));
+        if (nextCursor !== undefined && nextCursor === cursor)
+          throw new Failure('failed', `${broker}${list.path} gave the same page twice.`);
+        cursor = typeof nextCursor === 'string' ? nextCursor : undefined;
+      } while (cursor !== undefined);
+    },
+  };
+}
+
+/** `apiPath('v1', 'tenants', id)`: every part is one segment, whatever is in it. Throws `usage` for what cannot be one. */
+export function apiPath(...segments: readonly string[]): string {
+  for (const segment of segments)
+    if (segment === '' || segment === '.' || segment === '..')
+      throw new Failure('usage', `"${segment}" is no id.`);
+  return segments.map((segment) => `/${encodeURIComponent(segment)}`).join('');
+}
+
+async function exchange(
+  url: string,
+  init: RequestInit,
+  timeoutMs: number,
+): Promise<{ status: number; text: string }> {
+  try {
+    // A redirect would carry the token to an address that nobody configured.
+    const response = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    const { origin } = new URL(url);
+    throw new Failure('unreachable', `There is no answer from ${origin}: ${whyNot(error, timeoutMs)}.`, {
+      cause: error,
+      hints: [
+        'Is the broker running there? Start it with `a2a-broker serve`, or name another with --broker or BROKER_URL.',
+      ],
+    });
+  }
+}
+
+function whyNot(error: unknown, timeoutMs: number): string {
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return `nothing came within ${timeoutMs / 1000} s`;
+  const cause: unknown = error instanceof Error ? (error.cause ?? error) : error;
+  const words: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'nothing listens there',
+    ECONNRESET: 'the connection was cut',
+    ENOTFOUND: 'the name is not known',
+    EAI_AGAIN: 'the name cannot be looked up now',
+  };
+  const code = systemCode(cause);
+  return words[code ?? ''] ?? code ?? (cause instanceof Error ? cause.message : 'the connection failed');
+}
+
+/** RFC 9457 as one sentence, the wrong fields, and the id under which the server's log has it. */
+function refusal(status: number, problem: JsonValue | undefined, broker: string, hadToken: boolean): Failure {
+  const reason = status < 500 ? 'refused' : 'failed';
+  if (!isJsonObject(problem) || typeof problem['code'] !== 'string')
+    return new Failure(reason, `${broker} answered ${status} without saying why: is it the broker?`);
+  const { title, detail, code, errors, requestId } = problem;
+  const fields = Array.isArray(errors) ? errors.filter((field: JsonValue) => isJsonObject(field)) : [];
+  return new Failure(reason, `${asText(detail) || asText(title) || 'Refused.'} (${status} ${code})`, {
+    problem,
+    hints: [
+      ...fields.map((field) => `${asText(field['path'])}: ${asText(field['message'])}`),
+      ...(status === 401 ? [hadToken ? wrongToken : noToken] : []),
+      ...(typeof requestId === 'string' ? [`request id: ${requestId}`] : []),
+    ],
+  });
+}
+
+const noToken =
+  'No token was sent: set BROKER_OPERATOR_TOKEN, give --token-file, or run where the data directory of the broker is.';
+const wrongToken = 'The token that was sent is not this broker’s, or has expired.';

@@ -1,0 +1,109 @@
+import type { Command } from 'commander';
+import { showList, showOne } from './answers.ts';
+import { apiPath } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
+import type { CliIo } from './io.ts';
+import { type PagingOptions, withConnection, withExamples, withPaging } from './options.ts';
+import type { Column } from './table.ts';
+
+const periodColumns: readonly Column[] = [
+  { title: 'PERIOD', value: 'period' },
+  { title: 'STATE', value: 'state' },
+  { title: 'EVENTS', value: 'events', alignRight: true },
+  { title: 'INVOICES', value: 'invoices', alignRight: true },
+  { title: 'SETTLEMENTS', value: 'settlements', alignRight: true },
+  { title: 'UNPRICED', value: 'unpricedCount', alignRight: true },
+];
+const invoiceColumns: readonly Column[] = [
+  { title: 'ID', value: 'id' },
+  { title: 'NUMBER', value: 'number' },
+  { title: 'TENANT', value: 'tenant' },
+  { title: 'PERIOD', value: 'period' },
+  { title: 'TOTAL', value: 'total', alignRight: true },
+  { title: 'CURRENCY', value: 'currency' },
+];
+const settlementColumns: readonly Column[] = [
+  { title: 'ID', value: 'id' },
+  { title: 'PROVIDER', value: 'provider' },
+  { title: 'PERIOD', value: 'period' },
+  { title: 'GROSS', value: 'gross', alignRight: true },
+  { title: 'COMMISSION', value: 'commission', alignRight: true },
+  { title: 'NET', value: 'net', alignRight: true },
+  { title: 'CURRENCY', value: 'currency' },
+];
+const journalColumns: readonly Column[] = [
+  { title: 'ACCOUNT', value: 'account' },
+  { title: 'AMOUNT', value: 'amount', alignRight: true },
+  { title: 'CURRENCY', value: 'currency' },
+  { title: 'DOCUMENT', value: 'document' },
+];
+
+/** Rating a month takes long; an interrupted close goes on where it stopped. */
+const closeTimeoutMs = 290_000;
+
+interface DocumentFilter extends PagingOptions {
+  readonly tenant?: string;
+  readonly provider?: string;
+  readonly period?: string;
+}
+
+export function addBillingCommands(program: Command, io: CliIo): void {
+  const billing = program
+    .command('billing')
+    .description('The month’s books: periods, invoices, settlements.');
+
+  withConnection(billing.command('periods'))
+    .description('Lists the months that have usage.')
+    .action((options: ConnectionOptions) =>
+      showList(io, options, { path: '/v1/billing/periods' }, periodColumns),
+    );
+  withConnection(billing.command('period').argument('<month>', 'such as 2026-01'))
+    .description('Shows a month’s state and, once it is closed, its sums and whether they tie out.')
+    .action((period: string, options: ConnectionOptions) =>
+      showOne(io, options, { path: apiPath('v1', 'billing', 'periods', period) }),
+    );
+  withExamples(
+    withConnection(billing.command('close').argument('<month>', 'such as 2026-01'))
+      .description('Closes a month: its invoices and settlements become final. Safe to repeat.')
+      .option('--early', 'before the month and its grace are over; what comes later posts to the next')
+      .action((period: string, { early, ...options }: ConnectionOptions & { readonly early?: boolean }) =>
+        showOne(io, options, {
+          method: 'POST',
+          path: apiPath('v1', 'billing', 'periods', period, 'close'),
+          timeoutMs: closeTimeoutMs,
+          ...(early === true ? { body: { early } } : {}),
+        }),
+      ),
+    'billing close 2026-01',
+    'billing close 2026-01 --json | jq ".tieOut[] | select(.ok | not)"',
+  );
+  withPaging(billing.command('journal').argument('<month>', 'such as 2026-01'))
+    .description('Lists a month’s journal, in double entry.')
+    .action((period: string, options: PagingOptions) =>
+      showList(io, options, { path: apiPath('v1', 'billing', 'periods', period, 'journal') }, journalColumns),
+    );
+  withPaging(billing.command('invoices'))
+    .description('Lists invoices.')
+    .option('--tenant <id>', 'of this tenant')
+    .option('--period <month>', 'of this month')
+    .action(({ tenant, period, ...options }: DocumentFilter) =>
+      showList(io, options, { path: '/v1/invoices', query: { tenant, period } }, invoiceColumns),
+    );
+  withConnection(billing.command('invoice').argument('<id>'))
+    .description('Shows an invoice with its lines.')
+    .action((id: string, options: ConnectionOptions) =>
+      showOne(io, options, { path: apiPath('v1', 'invoices', id) }),
+    );
+  withPaging(billing.command('settlements'))
+    .description('Lists settlements.')
+    .option('--provider <id>', 'of this provider')
+    .option('--period <month>', 'of this month')
+    .action(({ provider, period, ...options }: DocumentFilter) =>
+      showList(io, options, { path: '/v1/settlements', query: { provider, period } }, settlementColumns),
+    );
+  withConnection(billing.command('settlement').argument('<id>'))
+    .description('Shows a settlement with its lines.')
+    .action((id: string, options: ConnectionOptions) =>
+      showOne(io, options, { path: apiPath('v1', 'settlements', id) }),
+    );
+}

@@ -1,0 +1,130 @@
+import type { Command } from 'commander';
+import { requestBody, showList, showOne } from './answers.ts';
+import { apiPath } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
+import type { CliIo } from './io.ts';
+import {
+  type BodyOptions,
+  list,
+  pairs,
+  type PagingOptions,
+  withBody,
+  withConnection,
+  withExamples,
+  withPaging,
+} from './options.ts';
+import { readJsonObject } from './read-input.ts';
+import type { Column } from './table.ts';
+
+const columns: readonly Column[] = [
+  { title: 'ID', value: 'id' },
+  { title: 'NAME', value: 'name' },
+  { title: 'OWNER', value: 'owner' },
+  { title: 'AGENT', value: 'agent' },
+  { title: 'STATUS', value: 'status' },
+  { title: 'SCOPES', value: 'scopes' },
+];
+
+interface NewClient extends BodyOptions {
+  readonly id?: string;
+  readonly name?: string;
+  readonly owner?: string;
+  readonly agent?: string;
+  readonly jwksUri?: string;
+  readonly jwksFile?: string;
+  readonly grantTypes?: readonly string[];
+  readonly scopes?: readonly string[];
+  readonly callScopes?: readonly string[];
+  readonly issuerClientId?: Readonly<Record<string, string>>;
+}
+
+const shortGrants: Readonly<Record<string, string>> = {
+  'token-exchange': 'urn:ietf:params:oauth:grant-type:token-exchange',
+  'client-credentials': 'client_credentials',
+};
+
+export function addClientCommands(program: Command, io: CliIo): void {
+  const clients = program
+    .command('clients')
+    .description('Programs that may ask for tokens, by their own key.');
+
+  withPaging(clients.command('list'))
+    .description('Lists clients.')
+    .action((options: PagingOptions) => showList(io, options, { path: '/v1/clients' }, columns));
+  withConnection(clients.command('show').argument('<client>'))
+    .description('Shows a client.')
+    .action((id: string, options: ConnectionOptions) =>
+      showOne(io, options, { path: apiPath('v1', 'clients', id) }),
+    );
+  addCreate(clients, io);
+  for (const { name, status, description } of [
+    {
+      name: 'disable',
+      status: 'disabled',
+      description: 'Stops a client, and every live token that it obtained, at once.',
+    },
+    { name: 'enable', status: 'active', description: 'Lets a disabled client work again.' },
+  ])
+    withConnection(clients.command(name).argument('<client>'))
+      .description(description)
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { method: 'PATCH', path: apiPath('v1', 'clients', id), body: { status } }),
+      );
+}
+
+function addCreate(clients: Command, io: CliIo): void {
+  withExamples(
+    withBody(clients.command('create'))
+      .description(
+        'Registers a client. It authenticates with the private half of a key that is registered here.',
+      )
+      .option('--id <id>', 'its id (made when absent)')
+      .option('--name <name>', 'what people call it')
+      .option('--owner <party>', 'provider:id or tenant:id')
+      .option('--agent <agent>', 'the agent that this program is; it may pass on tokens that it received')
+      .option('--jwks-uri <url>', 'where its public keys are')
+      .option('--jwks-file <path>', 'its public keys, when they have no URL; - for stdin')
+      .option('--grant-types <names>', 'token-exchange, client-credentials; comma-separated', list)
+      .option('--scopes <scopes>', 'what it may do in the management API, comma-separated', list)
+      .option(
+        '--call-scopes <scopes>',
+        'the most that its tokens for agents may carry, comma-separated',
+        list,
+      )
+      .option('--issuer-client-id <issuer=id>', 'its id at an identity provider; repeatable', pairs)
+      .action(
+        async ({
+          jwksFile,
+          grantTypes,
+          issuerClientId,
+          id,
+          name,
+          owner,
+          agent,
+          jwksUri,
+          scopes,
+          callScopes,
+          ...options
+        }: NewClient) => {
+          const jwks = jwksFile === undefined ? undefined : await readJsonObject(io, jwksFile);
+          const body = await requestBody(io, options, {
+            id,
+            name,
+            owner,
+            agent,
+            jwks,
+            jwksUri,
+            grantTypes: grantTypes?.map((grant) => shortGrants[grant] ?? grant),
+            scopes,
+            callScopes,
+            issuerClientIds: issuerClientId,
+          });
+          await showOne(io, options, { method: 'POST', path: '/v1/clients', body });
+        },
+      ),
+    'clients create --id acme-app --name "Acme app" --owner tenant:acme --jwks-file jwks.json \\',
+    '    --grant-types token-exchange --issuer-client-id https://login.acme.example=app',
+    'clients create --id skyways-usage --name Usage --owner provider:skyways --jwks-uri https://skyways.example/jwks \\',
+    '    --grant-types client-credentials --scopes usage:write,usage:read',
+  );
+}

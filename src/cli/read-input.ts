@@ -1,0 +1,67 @@
+import { open, readFile } from 'node:fs/promises';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../kernel/json.ts';
+import { Failure, systemReason } from './failure.ts';
+import type { CliIo } from './io.ts';
+
+const maxInputBytes = 4 * 1024 * 1024;
+
+/** A file's text, or standard input's for `-`. Throws `usage` when it cannot be read or is far too large. */
+export async function readInput(io: CliIo, path: string): Promise<string> {
+  if (path === '-') return readAll(io.stdin ?? process.stdin, 'Standard input');
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size > maxInputBytes) throw tooLarge(path);
+      return await readFile(file, 'utf8');
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure('usage', `${path} cannot be read: ${systemReason(error)}.`, { cause: error });
+  }
+}
+
+/** A secret in a file: its text without the line end. Never its content in a message. */
+export async function readSecret(io: CliIo, path: string, what: string): Promise<string> {
+  const text = (await readInput(io, path)).trim();
+  if (!/^[\x21-\x7e]+$/.test(text))
+    throw new Failure(
+      'usage',
+      `${nameOf(path)} does not hold ${what}: one line of visible ASCII was expected.`,
+    );
+  return text;
+}
+
+export async function readJson(io: CliIo, path: string): Promise<JsonValue> {
+  const value = parseJson(await readInput(io, path));
+  if (value === undefined) throw new Failure('usage', `${nameOf(path)} does not hold valid JSON.`);
+  return value;
+}
+
+export async function readJsonObject(io: CliIo, path: string): Promise<JsonObject> {
+  const value = await readJson(io, path);
+  if (!isJsonObject(value)) throw new Failure('usage', `${nameOf(path)} must hold one JSON object.`);
+  return value;
+}
+
+async function readAll(stream: AsyncIterable<unknown>, name: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk), 'utf8');
+    size += bytes.length;
+    if (size > maxInputBytes) throw tooLarge(name);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLarge(name: string): Failure {
+  return new Failure('usage', `${name} has more than ${maxInputBytes} bytes.`);
+}
+
+function nameOf(path: string): string {
+  return path === '-' ? 'Standard input' : path;
+}

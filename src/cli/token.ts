@@ -1,0 +1,153 @@
+import { type Command, Option } from 'commander';
+import { decodeJwt, type JWK } from 'jose';
+import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
+import { BrokerError, type BrokerToken, createBrokerClient, type SubjectTokenType } from '../kit/index.ts';
+import { brokerAddress } from './connection.ts';
+import { Failure } from './failure.ts';
+import type { CliIo } from './io.ts';
+import { list, withBroker, withExamples } from './options.ts';
+import { colorsFor, write, writeJson } from './output.ts';
+import { readJsonObject, readSecret } from './read-input.ts';
+import { formatRecord } from './table.ts';
+
+interface TokenOptions {
+  readonly broker?: string;
+  readonly clientId: string;
+  readonly key: string;
+  readonly keyId?: string;
+  readonly scope?: readonly string[];
+  readonly decode?: boolean;
+  readonly json?: boolean;
+}
+
+interface ExchangeOptions extends TokenOptions {
+  readonly subjectTokenFile: string;
+  readonly subjectTokenType: SubjectTokenType;
+  readonly actorTokenFile?: string;
+  readonly agent?: string;
+  readonly resource?: string;
+}
+
+export function addTokenCommands(program: Command, io: CliIo): void {
+  const token = program
+    .command('token')
+    .description(
+      'Gets tokens as a client does, with its own private key. Secrets are read from files, never from options.',
+    );
+
+  withExamples(
+    asClient(token.command('exchange'))
+      .description(
+        'Exchanges a token of a tenant’s user, or one that an agent was called with, for one to call an agent.',
+      )
+      .option('--agent <agent>', 'provider/agent, called through the gateway')
+      .option('--resource <uri>', 'a deployment’s own resource instead, for a direct call')
+      .requiredOption('--subject-token-file <path>', 'the token to exchange, - for stdin')
+      .addOption(
+        new Option('--subject-token-type <type>', 'what it is')
+          .choices(['id_token', 'access_token', 'jwt'])
+          .default('id_token'),
+      )
+      .option('--actor-token-file <path>', 'a token of the provider’s own issuer about this client')
+      .action((options: ExchangeOptions) => runExchange(io, options)),
+    'token exchange --client-id acme-app --key acme-app.jwk --agent skyways/flights --subject-token-file id-token.txt',
+    'token exchange --client-id acme-app --key acme-app.jwk --agent skyways/flights --subject-token-file - --decode < id-token.txt',
+  );
+  withExamples(
+    asClient(token.command('client-credentials'))
+      .description('Gets a token for the management API, limited to what its client may do.')
+      .action((options: TokenOptions) =>
+        runWithClient(io, options, (client) => client.clientCredentials(options.scope ?? [])),
+      ),
+    'token client-credentials --client-id skyways-usage --key skyways.jwk --scope usage:read > token.txt',
+    'usage show --token-file token.txt',
+  );
+}
+
+function asClient(command: Command): Command {
+  return withBroker(
+    command
+      .requiredOption('--client-id <id>', 'the client')
+      .requiredOption('--key <path>', 'file with its private key as JWK (or a key set with one), - for stdin')
+      .option('--key-id <kid>', 'the key’s id in the registered key set (default: the JWK’s kid)')
+      .option('--scope <scopes>', 'comma-separated (default: all that is allowed)', list)
+      .option('--decode', 'print the token’s claims; with --json beside it, else instead of it'),
+  );
+}
+
+async function runExchange(io: CliIo, options: ExchangeOptions): Promise<void> {
+  const { subjectTokenFile, subjectTokenType, actorTokenFile, agent, resource, scope } = options;
+  if (agent === undefined && resource === undefined)
+    throw new Failure('usage', 'Say which agent the token is for: --agent provider/agent, or --resource.');
+  if ([options.key, subjectTokenFile, actorTokenFile].filter((path) => path === '-').length > 1)
+    throw new Failure('usage', 'Only one thing can come from standard input.');
+  const subjectToken = await readSecret(io, subjectTokenFile, 'a token');
+  const actorToken =
+    actorTokenFile === undefined ? undefined : await readSecret(io, actorTokenFile, 'a token');
+  await runWithClient(io, options, (client) =>
+    client.exchange({ subjectToken, subjectTokenType, actorToken, agent, resource, scope }),
+  );
+}
+
+async function runWithClient(
+  io: CliIo,
+  options: TokenOptions,
+  ask: (client: ReturnType<typeof createBrokerClient>) => Promise<BrokerToken>,
+): Promise<void> {
+  const privateKey = await readPrivateKey(io, options.key);
+  let token: BrokerToken;
+  try {
+    const broker = brokerAddress(io, options.broker);
+    token = await ask(
+      createBrokerClient({ broker, clientId: options.clientId, privateKey, keyId: options.keyId }),
+    );
+  } catch (error) {
+    throw tokenFailure(error, options.key);
+  }
+  await printToken(io, options, token);
+}
+
+async function printToken(io: CliIo, options: TokenOptions, token: BrokerToken): Promise<void> {
+  const claims = options.decode === true ? (decodeJwt(token.accessToken) as JsonObject) : undefined;
+  if (options.json === true)
+    return writeJson(io, JSON.stringify({ ...token, ...(claims === undefined ? {} : { claims }) }));
+  await write(
+    io.stdout,
+    claims === undefined ? `${token.accessToken}\n` : formatRecord(claims, colorsFor(io.stdout, io.env)),
+  );
+}
+
+async function readPrivateKey(io: CliIo, path: string): Promise<JWK> {
+  const value = await readJsonObject(io, path);
+  const keys: JsonValue | undefined = value['keys'];
+  const candidates = Array.isArray(keys) ? keys.filter((key: JsonValue) => isJsonObject(key)) : [value];
+  const [key, ...others] = candidates.filter((candidate) => typeof candidate['d'] === 'string');
+  if (key === undefined)
+    throw new Failure('usage', `${path} holds no private key: a JWK with "d" was expected.`);
+  if (others.length > 0)
+    throw new Failure('usage', `${path} holds several private keys: give a file with one.`);
+  return key as JWK;
+}
+
+function tokenFailure(error: unknown, keyPath: string): unknown {
+  if (error instanceof Failure) return error;
+  if (!(error instanceof BrokerError))
+    return new Failure(
+      'usage',
+      `The key in ${keyPath} cannot be used: ${error instanceof Error ? error.message : 'it is not valid'}`,
+      {
+        cause: error,
+      },
+    );
+  const status = error.status ?? 0;
+  const refused = status >= 400 && status < 500;
+  return new Failure(
+    error.code === 'unreachable' ? 'unreachable' : refused ? 'refused' : 'failed',
+    `${error.message} (${status === 0 ? '' : `${status} `}${error.code})`,
+    {
+      cause: error,
+      problem: { code: error.code, detail: error.message, ...(status === 0 ? {} : { status }) },
+      hints: error.retryAfterSeconds === undefined ? [] : [`Try again in ${error.retryAfterSeconds} s.`],
+    },
+  );
+}
