@@ -1,65 +1,24 @@
-import { maxKeysPerRead, maxWritesPerCommit, type Page, type Store, type Write } from '../storage/port.ts';
-import type { AccumulatorState } from './accumulate.ts';
-import type { Quarantined } from './ingest-usage.ts';
+import { maxKeysPerRead, type Page, type Store, type Write } from '../storage/port.ts';
+import { createDraftRepository } from './draft-repository.ts';
+import type { Quarantined } from './quarantined.ts';
 import type { Invoice, InvoiceHeader, InvoiceLine } from './invoice.ts';
 import type { JournalEntry } from './journal.ts';
-import { pagesOf, readPages } from './line-pages.ts';
-import type { PeriodKey, Unpriced } from './period.ts';
+import { commitAll, pagesOf, readPages } from './line-pages.ts';
+import type { PeriodKey } from './period.ts';
 import type { Plan } from './plan.ts';
-import type { Contract } from './set-contract.ts';
-import type {
-  ContractTotals,
-  Settlement,
-  SettlementDraft,
-  SettlementHeader,
-  SettlementLine,
-} from './settlement.ts';
+import type { Contract } from './contract.ts';
+import type { ContractTotals, Settlement, SettlementHeader, SettlementLine } from './settlement.ts';
 
 export interface PageRequest {
   readonly limit: number;
   readonly cursor?: string;
 }
 
-/** A line before its invoice is final, with what later corrections go on from. */
-export interface DraftLine extends InvoiceLine {
-  /** Names the price within the tenant and charge period. */
-  readonly key: string;
-  readonly total: AccumulatorState;
-}
-
-/** What was rated for one tenant in a close: written once, so that a close that is resumed goes on with the same. */
-export interface TenantDraft {
-  readonly tenant: string;
-  readonly events: number;
-  readonly invoices: readonly { readonly currency: string; readonly lines: readonly DraftLine[] }[];
-  readonly unpriced: readonly Unpriced[];
-  readonly unpricedCount: number;
-}
-
-/** All that was billed for one price in one charge period, so that what comes later is billed as the difference. */
-export interface Billed {
-  readonly total: AccumulatorState;
-  /** Minor units, as a decimal integer. */
-  readonly amount: string;
-}
-
-type DraftHeader = Omit<TenantDraft, 'invoices'> & { readonly currencies: readonly string[] };
-
 /** Keys: see docs/storage/billing.md. */
 export function createBillingRepository(store: Store) {
   const planKey = (key: string) => ({ partition: 'plans', sort: key });
   const invoiceKey = (id: string) => ({ partition: `invoice#${id}`, sort: 'invoice' });
   const settlementKey = (id: string) => ({ partition: `settlement#${id}`, sort: 'settlement' });
-  const draftKey = (period: PeriodKey, tenant: string) => ({
-    partition: `billing-draft#${period}`,
-    sort: tenant,
-  });
-  const draftLines = (period: PeriodKey, tenant: string, currency: string) =>
-    `billing-draft-lines#${period}#${tenant}#${currency}`;
-  const billedKey = (tenant: string, chargePeriod: PeriodKey, key: string) => ({
-    partition: `billed#${tenant}#${chargePeriod}`,
-    sort: key,
-  });
   const totalsKey = (contract: string) => ({ partition: 'contract-totals', sort: contract });
 
   async function listed<T>(
@@ -78,13 +37,11 @@ export function createBillingRepository(store: Store) {
     return ids.cursor === undefined ? { items } : { items, cursor: ids.cursor };
   }
 
-  /** In several commits, each safe to repeat: every write here says the same each time. */
-  async function writeAll(writes: readonly Write[]): Promise<void> {
-    for (let start = 0; start < writes.length; start += maxWritesPerCommit)
-      await store.commit(writes.slice(start, start + maxWritesPerCommit));
-  }
+  const writeAll = (writes: readonly Write[]) => commitAll(store, writes);
 
   return {
+    ...createDraftRepository(store),
+
     plan: async (key: string): Promise<Plan | undefined> => (await store.get<Plan>(planKey(key)))?.value,
     plans: (page: PageRequest): Promise<Page<Plan>> => store.list<Plan>('plans', page),
     insertPlan: (value: Plan): readonly Write[] => [{ op: 'putIfAbsent', ...planKey(value.key), value }],
@@ -99,41 +56,6 @@ export function createBillingRepository(store: Store) {
     }),
     contractTotals: async (contract: string): Promise<ContractTotals | undefined> =>
       (await store.get<ContractTotals>(totalsKey(contract)))?.value,
-
-    draft: async (period: PeriodKey, tenant: string): Promise<TenantDraft | undefined> => {
-      const header = (await store.get<DraftHeader>(draftKey(period, tenant)))?.value;
-      if (header === undefined) return undefined;
-      const invoices = [];
-      for (const currency of header.currencies)
-        invoices.push({
-          currency,
-          lines: await readPages<DraftLine>(store, draftLines(period, tenant, currency)),
-        });
-      return { ...header, invoices };
-    },
-    /** Lines first: the header says that all is there. */
-    saveDraft: async (period: PeriodKey, { invoices, ...rest }: TenantDraft): Promise<void> => {
-      for (const { currency, lines } of invoices)
-        await writeAll(pagesOf(draftLines(period, rest.tenant, currency), lines));
-      const value: DraftHeader = { ...rest, currencies: invoices.map(({ currency }) => currency) };
-      await store.commit([{ op: 'putIfAbsent', ...draftKey(period, rest.tenant), value }]);
-    },
-    billed: async (tenant: string, chargePeriod: PeriodKey, key: string): Promise<Billed | undefined> =>
-      (await store.get<Billed>(billedKey(tenant, chargePeriod, key)))?.value,
-    putBilled: (tenant: string, { chargePeriod, key, total }: DraftLine, amount: string): Write => ({
-      op: 'put',
-      ...billedKey(tenant, chargePeriod, key),
-      value: { total, amount } satisfies Billed,
-    }),
-
-    settlementDraft: async (period: PeriodKey, id: string): Promise<SettlementDraft | undefined> =>
-      (await store.get<SettlementDraft>({ partition: `settlement-draft#${period}`, sort: id }))?.value,
-    insertSettlementDraft: (value: SettlementDraft): Write => ({
-      op: 'putIfAbsent',
-      partition: `settlement-draft#${value.header.period}`,
-      sort: value.header.id,
-      value,
-    }),
 
     invoice: async (id: string): Promise<Invoice | undefined> => {
       const header = (await store.get<InvoiceHeader>(invoiceKey(id)))?.value;
@@ -177,13 +99,17 @@ export function createBillingRepository(store: Store) {
         page,
         filter.period,
       ),
+    /**
+     * Lines first; the header is written once, and with it the contract's totals: a run of a close that was overtaken cannot
+     * take them back.
+     */
     saveSettlement: async (
       { lines, ...header }: Settlement,
       totals: ContractTotals | undefined,
     ): Promise<void> => {
       await writeAll(pagesOf(`settlement-lines#${header.id}`, lines));
       await store.commit([
-        { op: 'put', ...settlementKey(header.id), value: header satisfies SettlementHeader },
+        { op: 'putIfAbsent', ...settlementKey(header.id), value: header satisfies SettlementHeader },
         ...['settlements', `settlements#${header.provider}`].map((partition): Write => ({
           op: 'put',
           partition,

@@ -1,8 +1,8 @@
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
-import type { TenantDraft } from './billing-repository.ts';
 import type { BillingContext } from './deps.ts';
+import type { TenantDraft } from './draft-repository.ts';
 import type { BillingErrorCode } from './errors.ts';
 import { finalise, type InvoiceDraft, invoiceId, sumOf } from './invoice.ts';
 import { journalOf } from './journal.ts';
@@ -147,17 +147,10 @@ async function writeInvoices(
     await context.repository.saveInvoice(finalise(draft, firstNumber + index, issuedAt));
 }
 
-/** Absolute sums, so that writing them twice is writing them once. */
 async function writeBilled(context: BillingContext, drafts: readonly TenantDraft[]): Promise<void> {
   for (const { tenant, invoices } of drafts)
     for (const { lines } of invoices)
-      for (const line of lines) {
-        const before = await context.repository.billed(tenant, line.chargePeriod, line.key);
-        // Written already by the run that was interrupted.
-        if (before !== undefined && before.total.events >= line.total.events) continue;
-        const amount = (BigInt(before?.amount ?? '0') + BigInt(line.amount)).toString();
-        await context.repository.commit([context.repository.putBilled(tenant, line, amount)]);
-      }
+      for (const line of lines) await context.repository.addBilled(tenant, line);
 }
 
 async function finish(

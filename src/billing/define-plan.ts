@@ -7,6 +7,9 @@ import type { BillingErrorCode } from './errors.ts';
 import { isCurrency } from './money.ts';
 import { type Plan, problemsOf } from './plan.ts';
 
+/** A plan is one record of the store. */
+const maxPlanBytes = 250_000;
+
 export type NewPlan = Omit<Plan, 'createdAt'>;
 
 /**
@@ -19,6 +22,8 @@ export async function definePlan(context: BillingContext, input: NewPlan, by: Pr
     ...problemsOf(input.prices),
   ];
   if (fields.length > 0) throw new Fault('invalid_request', 'The prices do not make sense.', { fields });
+  if (Buffer.byteLength(JSON.stringify(input)) > maxPlanBytes)
+    throw new Fault('invalid_request', `A plan may have ${maxPlanBytes} bytes of JSON. Sell it as several.`);
   for (const { meter } of input.prices)
     if ((await context.meters.find(meter)) === undefined)
       throw new Fault<BillingErrorCode>('unknown_meter', `There is no meter ${meter}. Define it first.`);

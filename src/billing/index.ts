@@ -5,7 +5,8 @@ import { createBillingRepository, type PageRequest } from './billing-repository.
 import { closePeriod } from './close-period.ts';
 import { definePlan, type NewPlan } from './define-plan.ts';
 import type { BillingDeps } from './deps.ts';
-import { ingestUsage, type Quarantined } from './ingest-usage.ts';
+import { ingestUsage } from './ingest-usage.ts';
+import type { Quarantined } from './quarantined.ts';
 import type { Invoice, InvoiceHeader } from './invoice.ts';
 import type { JournalEntry } from './journal.ts';
 import { createLedger } from './ledger.ts';
@@ -13,14 +14,14 @@ import { createMeters, type Meters } from './meters.ts';
 import { type Observed, type ObservedUsage, observeUsage } from './observe-usage.ts';
 import { createPeriods, type PeriodKey, type PeriodRecord, type PeriodState } from './period.ts';
 import type { Plan } from './plan.ts';
-import { type Contract, type NewContract, setContract } from './set-contract.ts';
+import type { Contract } from './contract.ts';
+import { type NewContract, setContract } from './set-contract.ts';
 import type { Settlement, SettlementHeader } from './settlement.ts';
-import type { EventResult } from './usage-event.ts';
+import type { EventResult } from './z-usage-event.ts';
 import { type UsageQuery, type UsageRow, viewUsage } from './usage-view.ts';
 
-export { type BillingErrorCode, billingErrors } from './errors.ts';
+export { billingErrors } from './errors.ts';
 export type { ObservedUsage } from './observe-usage.ts';
-export { billingRoutes } from './routes.ts';
 
 /** What it cost, and who is owed what. See the use cases' files for what each throws. */
 export interface Billing {

@@ -4,7 +4,8 @@ import type { Write } from '../storage/port.ts';
 import type { BillingContext } from './deps.ts';
 import { type Appended, type NewUsage, usageKey } from './ledger.ts';
 import { parseQuantity } from './quantity.ts';
-import { type EventResult, readEvent, type UsageEvent } from './usage-event.ts';
+import type { Quarantined } from './quarantined.ts';
+import { type EventResult, readEvent, type UsageEvent } from './z-usage-event.ts';
 
 /** How long after its token ended a delegation may still be named: work that began in time may end late. */
 const graceSeconds = 24 * 3600;
@@ -13,15 +14,6 @@ const oldestMs = 35 * 24 * 3_600_000;
 const newestMs = 5 * 60_000;
 const quarantinedSeconds = 90 * 24 * 3600;
 const quarantineWritesPerCommit = 100;
-
-/** What is kept of an event that is not billed, for people to look at. */
-export interface Quarantined {
-  readonly id: string;
-  readonly provider: string;
-  readonly reason: string;
-  readonly at: number;
-  readonly event: UsageEvent;
-}
 
 /**
  * Usage as a provider reports it. Each event gets its own answer, in order; what is answered `accepted` is durable. An event

@@ -1,19 +1,29 @@
-import type { Store, Write } from '../storage/port.ts';
+import { maxValueBytes, maxWritesPerCommit, type Store, type Write } from '../storage/port.ts';
 
-/** Far below the store's limit for a value, whatever a line holds. */
+/** Below the store's limit for a value with room to spare: lines carry conditions as long as plans allow. */
+const bytesPerPage = maxValueBytes / 2;
 const linesPerPage = 250;
 
 /** The writes of a document's lines. Repeating them changes nothing. */
 export function pagesOf(partition: string, lines: readonly unknown[]): readonly Write[] {
-  const pages: Write[] = [];
-  for (let start = 0; start < lines.length; start += linesPerPage)
-    pages.push({
-      op: 'put',
-      partition,
-      sort: String(start / linesPerPage).padStart(8, '0'),
-      value: lines.slice(start, start + linesPerPage),
-    });
-  return pages;
+  const pages: unknown[][] = [];
+  let bytes = 0;
+  for (const line of lines) {
+    const size = Buffer.byteLength(JSON.stringify(line)) + 1;
+    let page = pages.at(-1);
+    if (page === undefined || page.length >= linesPerPage || bytes + size > bytesPerPage) {
+      pages.push((page = []));
+      bytes = 0;
+    }
+    page.push(line);
+    bytes += size;
+  }
+  return pages.map((value, index) => ({
+    op: 'put',
+    partition,
+    sort: String(index).padStart(8, '0'),
+    value,
+  }));
 }
 
 export async function readPages<T>(store: Store, partition: string): Promise<readonly T[]> {
@@ -28,4 +38,10 @@ export async function readPages<T>(store: Store, partition: string): Promise<rea
     cursor = page.cursor;
   } while (cursor !== undefined);
   return lines;
+}
+
+/** In several commits, each safe to repeat: every write says the same each time. */
+export async function commitAll(store: Store, writes: readonly Write[]): Promise<void> {
+  for (let start = 0; start < writes.length; start += maxWritesPerCommit)
+    await store.commit(writes.slice(start, start + maxWritesPerCommit));
 }

@@ -27,6 +27,8 @@ const builtIn: readonly Meter[] = [
 const builtInByKey = new Map(builtIn.map((meter) => [meter.key, meter]));
 
 export interface Meters {
+  /** Whether the gateway measures it. */
+  isBuiltIn(key: string): boolean;
   find(key: string): Promise<Meter | undefined>;
   list(): Promise<readonly Meter[]>;
   /** A key means one thing for ever: the same again changes nothing, anything else throws `meter_exists`. */
@@ -49,6 +51,7 @@ export function createMeters(deps: { readonly store: Store; readonly audit: Audi
   }
 
   return {
+    isBuiltIn: (key) => builtInByKey.has(key),
     find,
     async list() {
       const defined = await deps.store.list<Meter>(partition, { limit: maxMeters });

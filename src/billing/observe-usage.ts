@@ -26,27 +26,36 @@ export type Observed = { ok: true } | { ok: false; failedAlongside: readonly num
  * Records observed usage together with `alongside`, in one durable commit. What is in the ledger already is left out; when a
  * write of `alongside` does not hold, nothing is written.
  */
-export function observeUsage(
+export async function observeUsage(
   context: BillingContext,
   events: readonly ObservedUsage[],
   alongside: readonly Write[] = [],
 ): Promise<Observed> {
   const source = `urn:${new URL(context.brokerUrl).host}:gateway`;
   const recordedAt = context.clock.now();
-  const facts = events.map((event) => ({
+  const ids = events.map(({ id }) => id);
+  // The same id twice is one fact, told twice.
+  const distinct = events.filter(({ id }, index) => ids.indexOf(id) === index);
+  const facts = distinct.map((event) => ({
     ...event,
     kind: 'observed' as const,
     source,
     key: usageKey(source, event.id),
     recordedAt,
-    quantities: canonicalQuantities(event.quantities),
+    quantities: canonicalQuantities(context, event.quantities),
   }));
-  return context.ledger.appendWith(facts, alongside);
+  const outcome = await context.ledger.appendWith(facts, alongside);
+  return outcome.ok ? { ok: true } : outcome;
 }
 
-function canonicalQuantities(quantities: Readonly<Record<string, string>>): Record<string, string> {
+function canonicalQuantities(
+  { meters }: Pick<BillingContext, 'meters'>,
+  quantities: Readonly<Record<string, string>>,
+): Record<string, string> {
   return Object.fromEntries(
     Object.entries(quantities).map(([meter, text]) => {
+      // What is in the ledger is rated for ever after; what cannot be rated must not get there.
+      if (!meters.isBuiltIn(meter)) throw new TypeError(`${meter} is no meter of the broker's`);
       const quantity = parseQuantity(text);
       if (quantity === undefined) throw new TypeError(`${meter} is no quantity: ${text}`);
       return [meter, quantity];

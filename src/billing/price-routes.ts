@@ -8,7 +8,7 @@ import type { NewPlan } from './define-plan.ts';
 import type { Billing } from './index.ts';
 import type { Plan } from './plan.ts';
 import { contractSchema, newContractSchema, newPlanSchema, planSchema } from './schema.ts';
-import type { Contract } from './set-contract.ts';
+import type { Contract } from './contract.ts';
 
 const tags = ['Prices'];
 

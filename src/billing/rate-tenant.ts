@@ -1,8 +1,8 @@
 import { formatDecimal } from '../kernel/decimal.ts';
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
 import { Accumulator } from './accumulate.ts';
-import type { DraftLine, TenantDraft } from './billing-repository.ts';
 import type { BillingContext } from './deps.ts';
+import type { DraftLine, TenantDraft } from './draft-repository.ts';
 import type { UsageRecord } from './ledger.ts';
 import type { Meter } from './meters.ts';
 import { quantityScale, toMinor } from './money.ts';
@@ -124,10 +124,9 @@ class Rater {
       currencies.set(bucket.plan.currency, lines);
       lines.push(lineOf(bucket));
     }
-    const unpriced = [...this.#unpriced.values()].map(({ about, sum }) => ({
-      ...about,
-      quantity: formatDecimal(sum.value, quantityScale),
-    }));
+    const unpriced = [...this.#unpriced.entries()]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { about, sum }]) => ({ ...about, quantity: formatDecimal(sum.value, quantityScale) }));
     return {
       invoices: [...currencies.entries()]
         .toSorted(([a], [b]) => (a < b ? -1 : 1))

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { agentIdSchema, instantSchema, pageQuerySchema, slugSchema } from '../api/schemas.ts';
-import { eventResultSchema, usageEventSchema } from './usage-event.ts';
+import { nameSchema, namedValues } from './z-named-values.ts';
+import { eventResultSchema, usageEventSchema } from './z-usage-event.ts';
 import { groupings, windows } from './usage-view.ts';
 
 export const periodSchema = z
@@ -8,7 +9,6 @@ export const periodSchema = z
   .regex(/^20\d\d-(?:0[1-9]|1[0-2])$/, 'must be a month such as 2026-01')
   .openapi({ example: '2026-01' });
 
-const meterKeySchema = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be 1 to 64 of a-z 0-9 . _ -');
 const amountSchema = z.string().max(40).openapi({ description: 'A decimal string', example: '0.0025' });
 const currencySchema = z
   .string()
@@ -17,7 +17,7 @@ const currencySchema = z
 
 export const meterSchema = z
   .strictObject({
-    key: meterKeySchema,
+    key: nameSchema,
     aggregation: z.enum(['sum', 'count', 'max', 'latest']),
     unit: z.string().trim().min(1).max(32),
     authority: z.enum(['broker', 'provider']).openapi({ description: 'Whose word counts' }),
@@ -27,19 +27,17 @@ export const meterSchema = z
 /** The broker's own meters are built in; people define those on which providers report. */
 export const newMeterSchema = meterSchema.extend({ authority: z.literal('provider').default('provider') });
 
-const whereSchema = z
-  .record(meterKeySchema, z.string().max(128))
-  .refine((where) => Object.keys(where).length <= 10, 'must have at most 10 dimensions');
+const whereSchema = namedValues(z.string().max(128), 10);
 
 const priceSchema = z.discriminatedUnion('model', [
   z.strictObject({
-    meter: meterKeySchema,
+    meter: nameSchema,
     model: z.literal('per_unit'),
     unitAmount: amountSchema,
     where: whereSchema.optional(),
   }),
   z.strictObject({
-    meter: meterKeySchema,
+    meter: nameSchema,
     model: z.literal('graduated'),
     tiers: z
       .array(z.strictObject({ upTo: amountSchema.optional(), unitAmount: amountSchema }))
@@ -175,7 +173,7 @@ export const journalEntrySchema = z
 
 const usageFilter = {
   agent: agentIdSchema.optional(),
-  meter: meterKeySchema.optional(),
+  meter: nameSchema.optional(),
   from: instantSchema.optional().openapi({ description: 'Default: the first instant of this month' }),
   to: instantSchema.optional().openapi({ description: 'Exclusive; default: now' }),
   window: z.enum(windows).optional(),

@@ -1,22 +1,11 @@
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
+import type { Contract } from './contract.ts';
 import type { BillingContext } from './deps.ts';
 import type { BillingErrorCode } from './errors.ts';
 import { isCurrency } from './money.ts';
 import { type PeriodKey, periodEnd, periodStart } from './period.ts';
-
-/** Terms between the operator and a provider, in force from a month on until a later one begins. */
-export interface Contract {
-  readonly id: string;
-  readonly provider: string;
-  readonly currency: string;
-  /** The operator's share of gross, in basis points: 1500 is 15 %. */
-  readonly commissionBps: number;
-  /** First period. */
-  readonly from: PeriodKey;
-  readonly createdAt: number;
-}
 
 export type NewContract = Pick<Contract, 'currency' | 'commissionBps' | 'from'>;
 
@@ -36,12 +25,10 @@ export async function setContract(
     throw new Fault('invalid_request', 'The currency is not known.', {
       fields: [{ path: '/currency', message: 'must be a currency of ISO 4217' }],
     });
-  const { record } = await context.periods.state(input.from);
-  if (record !== undefined)
-    throw new Fault(
-      'invalid_request',
-      `The books of ${input.from} are ${record.state}: a contract cannot begin there.`,
-    );
+  const closing = () =>
+    new Fault('invalid_request', `The books of ${input.from} are closed: a contract cannot begin there.`);
+  const open = await context.periods.openFor(input.from);
+  if (open.period !== input.from) throw closing();
   const contract: Contract = {
     id: `${provider}-${input.currency.toLowerCase()}-${input.from}`,
     provider,
@@ -50,6 +37,8 @@ export async function setContract(
   };
   const commit = await context.store.commit([
     context.repository.insertContract(contract),
+    // A close that begins at this moment settles without it.
+    open.guard,
     ...context.audit.writes({
       action: 'contract.set',
       outcome: 'allowed',
@@ -58,12 +47,13 @@ export async function setContract(
       detail: { contract: contract.id, commissionBps: contract.commissionBps },
     }),
   ]);
-  if (!commit.ok)
+  if (commit.ok) return contract;
+  if (commit.failed.includes(0))
     throw new Fault<BillingErrorCode>(
       'contract_exists',
       `A contract of ${provider} in ${input.currency} begins in ${input.from} already.`,
     );
-  return contract;
+  throw closing();
 }
 
 /** The contract in force in a period: the one that began last. */

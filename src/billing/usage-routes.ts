@@ -20,7 +20,7 @@ import {
   usageAnswerSchema,
   usageQuerySchema,
 } from './schema.ts';
-import { maxEventsPerBatch, usageEventSchema } from './usage-event.ts';
+import { maxEventsPerBatch, usageEventSchema } from './z-usage-event.ts';
 import type { UsageQuery } from './usage-view.ts';
 
 const tags = ['Usage'];

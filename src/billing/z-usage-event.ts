@@ -1,12 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { agentIdSchema, slugSchema } from '../api/schemas.ts';
 import { isJsonObject, type JsonValue } from '../kernel/json.ts';
+import { namedValues } from './z-named-values.ts';
 import { parseQuantity } from './quantity.ts';
 
 export const usageReportedType = 'a2a.broker.usage.reported.v1';
 export const maxEventsPerBatch = 1000;
-
-const nameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be 1 to 64 of a-z 0-9 . _ -');
 
 const quantitySchema = z
   .string()
@@ -16,12 +15,6 @@ const quantitySchema = z
       'must be a decimal string, not negative, with at most 18 digits before and 9 after the point, such as "12.5"',
   });
 
-function record<T extends z.ZodType>(value: T, max: number) {
-  return z
-    .record(nameSchema, value)
-    .refine((entries) => Object.keys(entries).length <= max, `must have at most ${max} members`);
-}
-
 /** CloudEvents 1.0.2, JSON format; `time` is RFC 3339. Unknown extension attributes are refused: nobody would read them. */
 export const usageEventSchema = z.strictObject({
   specversion: z.literal('1.0'),
@@ -30,7 +23,11 @@ export const usageEventSchema = z.strictObject({
   type: z.literal(usageReportedType),
   subject: z.string().max(256).optional().openapi({ description: '`{tenant}/{provider}/{agent}`' }),
   time: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }),
-  datacontenttype: z.literal('application/json').optional(),
+  datacontenttype: z
+    .string()
+    .max(64)
+    .regex(/^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i, 'must be application/json')
+    .optional(),
   dataschema: z.string().max(512).optional(),
   tenantid: slugSchema,
   providerid: slugSchema,
@@ -43,11 +40,11 @@ export const usageEventSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_-]{43}$/, 'must be the SHA-256 of the token’s jti, in base64url'),
   data: z.strictObject({
-    quantities: record(quantitySchema, 20).refine(
+    quantities: namedValues(quantitySchema, 20).refine(
       (quantities) => Object.keys(quantities).length > 0,
       'must name a meter',
     ),
-    dimensions: record(z.string().max(128), 10).optional(),
+    dimensions: namedValues(z.string().max(128), 10).optional(),
   }),
 });
 
@@ -64,7 +61,7 @@ export type EventResult = z.output<typeof eventResultSchema>;
 
 /** The event, or why it is none. */
 export function readEvent(value: JsonValue): { event: UsageEvent } | { refused: EventResult } {
-  const parsed = usageEventSchema.safeParse(value);
+  const parsed = usageEventSchema.safeParse(withoutNulls(value));
   if (parsed.success) return { event: parsed.data };
   const id = isJsonObject(value) && typeof value['id'] === 'string' ? value['id'].slice(0, 128) : undefined;
   const [issue] = parsed.error.issues;
@@ -78,4 +75,12 @@ export function readEvent(value: JsonValue): { event: UsageEvent } | { refused: 
       detail: detail.slice(0, 300),
     },
   };
+}
+
+/** An attribute that is null is not there (JSON Event Format §2.2). */
+function withoutNulls(value: JsonValue): JsonValue {
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([name, member]) => name === 'data' || member !== null),
+  );
 }
