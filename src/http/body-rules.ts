@@ -48,7 +48,9 @@ export const requireJson = createMiddleware<HttpEnv>(async (c, next) => {
   const type = c.req.header('Content-Type');
   const hasBody =
     c.req.header('Transfer-Encoding') !== undefined || Number(c.req.header('Content-Length') ?? 0) > 0;
-  if (hasBody && (type === undefined || !jsonType.test(type)))
+  const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
+  const isRight = type === undefined ? !hasBody : jsonType.test(type);
+  if (!isRight && (hasBody || !isRead))
     throw new Fault('unsupported_media_type', 'Send JSON with a Content-Type of application/json.');
   await next();
 });
