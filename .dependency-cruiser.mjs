@@ -75,11 +75,18 @@ export default {
     },
     {
       name: 'hono-stays-at-the-surface',
-      comment: 'Use cases must run without HTTP.',
+      comment: 'Use cases must run without HTTP. Wire schemas are described with its zod.',
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['^src/(api|http|console)/', '/routes\\.ts$', '/[a-z-]+-routes\\.ts$', '^src/main\\.ts$'],
+        pathNot: [
+          '^src/(api|http|console)/',
+          '/routes\\.ts$',
+          '/[a-z-]+-routes\\.ts$',
+          '/schema\\.ts$',
+          '/z-[a-z-]+\\.ts$',
+          '^src/main\\.ts$',
+        ],
       },
       to: { path: 'node_modules/(hono|@hono)/' },
     },

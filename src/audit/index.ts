@@ -1,8 +1,1 @@
-export {
-  type Audit,
-  type AuditEntry,
-  type AuditRecord,
-  type AuditQuery,
-  createAudit,
-  auditActor,
-} from './audit-log.ts';
+export { type Audit, type AuditEntry, createAudit, auditActor } from './audit-log.ts';

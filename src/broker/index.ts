@@ -8,8 +8,6 @@ import { createOwnership } from './ownership.ts';
 import { errorAnswer, Refusal, refusalKinds } from './refusals.ts';
 import { relayCall } from './relay-call.ts';
 
-export { gatewayRoutes } from './routes.ts';
-
 /** Relays A2A calls. Works on node's own request and response: see docs/adr/0003-gateway-on-raw-node-http.md. */
 export interface Gateway {
   /** Whether this request is a call to relay: `POST /a2a/{provider}/{agent}/jsonrpc`. */

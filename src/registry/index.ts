@@ -25,10 +25,9 @@ import { type AgentQuery, maySeeAll, searchAgents } from './search-agents.ts';
 
 export { builtInScopes, type CallableAgent, type Deployment, isOnOffer } from './agent.ts';
 export type { CardSigner } from './broker-card.ts';
-export { chooseDeployment, type RouteRefusal } from './choose-deployment.ts';
-export { type RegistryErrorCode, registryErrors } from './errors.ts';
+export { chooseDeployment } from './choose-deployment.ts';
+export { registryErrors } from './errors.ts';
 export type { Provider } from './provider.ts';
-export { registryRoutes } from './routes.ts';
 
 interface ProviderVersion {
   readonly provider: Provider;

@@ -14,8 +14,7 @@ import {
   updateTenant,
 } from './update-tenant.ts';
 
-export { tenancyErrors, type TenancyErrorCode } from './errors.ts';
-export { tenancyRoutes } from './routes.ts';
+export { tenancyErrors } from './errors.ts';
 export { isLive, type Subscription, type Tenant } from './tenant.ts';
 
 interface Versioned {

@@ -1,3 +1,4 @@
+import { asText } from '../kernel/json.ts';
 import { sha256 } from '../kernel/digest.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import type { TrustContext } from './deps.ts';
@@ -23,7 +24,7 @@ export async function verifyCallToken(
 ): Promise<Result<CallContext, TokenProblem>> {
   const claims = verifier.verify(token, brokeredUrl(context.brokerUrl, agentId));
   if (!claims.ok) return claims;
-  const jti = String(claims.value['jti']);
+  const jti = asText(claims.value['jti']);
   const delegation = await context.repository.delegation(sha256(jti));
   if (delegation === undefined) return err('token_revoked');
   // A token that was made for a deployment is for the provider, whatever its audience says.

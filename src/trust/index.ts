@@ -1,3 +1,4 @@
+import { asText } from '../kernel/json.ts';
 import { type ManagementScope, managementScopes, type Party, type Principal } from '../kernel/principal.ts';
 import type { Result } from '../kernel/result.ts';
 import type { Deployment } from '../registry/index.ts';
@@ -17,11 +18,10 @@ import { createTrustRepository, type PageRequest } from './trust-repository.ts';
 import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
 
 export type { CallContext } from './call-context.ts';
-export { type TrustErrorCode, trustErrors } from './errors.ts';
+export { trustErrors } from './errors.ts';
 export type { TokenProblem } from './jwt.ts';
-export { createKeys, type Keys, MasterKeyError } from './keys.ts';
+export { createKeys, MasterKeyError } from './keys.ts';
 export type { Delegation } from './model.ts';
-export { trustRoutes } from './routes.ts';
 export type { Standing, StandingProblem } from './standing.ts';
 export type { UpstreamToken } from './upstream-token.ts';
 
@@ -87,9 +87,9 @@ export function createTrust(deps: TrustDeps): Trust {
     authenticateBearer: async (token) => {
       const claims = verifier.verify(token, deps.brokerUrl);
       if (!claims.ok) return undefined;
-      const client = (await repository.client(String(claims.value['sub'])))?.value;
+      const client = (await repository.client(asText(claims.value['sub'])))?.value;
       if (client?.status !== 'active') return undefined;
-      const asked = String(claims.value['scope']).split(' ');
+      const asked = asText(claims.value['scope']).split(' ');
       const scopes = managementScopes.filter(
         (scope: ManagementScope) => asked.includes(scope) && client.scopes.includes(scope),
       );

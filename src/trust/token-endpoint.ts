@@ -2,7 +2,8 @@ import type { AuditEntry } from '../audit/index.ts';
 import { type AuthenticatedClient, authenticateClient, refused } from './authenticate-client.ts';
 import type { TrustContext } from './deps.ts';
 import { OAuthRefusal } from './errors.ts';
-import { grants, isGrantType, type Issued, type RefusalNote } from './grants/index.ts';
+import type { Issued, RefusalNote } from './grants/grant.ts';
+import { grants, isGrantType } from './grants/index.ts';
 import { grantTypes } from './model.ts';
 import { parseTokenRequest, type TokenRequest } from './token-request.ts';
 

@@ -7,7 +7,9 @@ const reasons = Object.keys(refusalKinds) as RefusalReason[];
 describe('failures of ours', () => {
   it('are in the room’s table, all of them and no others', () => {
     const rows = [
-      ...readFileSync('src/broker/README.md', 'utf8').matchAll(/^\| `([A-Z_]+)` +\| +(-\d+) +\| +(\d+) +\|$/gm),
+      ...readFileSync('src/broker/README.md', 'utf8').matchAll(
+        /^\| `([A-Z_]+)` +\| +(-\d+) +\| +(\d+) +\|$/gm,
+      ),
     ].map(([, reason, code, status]) => [reason, { code: Number(code), status: Number(status) }]);
     const kinds = Object.entries(refusalKinds).map(([reason, { code, status }]) => [
       reason,

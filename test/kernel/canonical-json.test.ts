@@ -13,9 +13,7 @@ describe('canonicalJson (RFC 8785)', () => {
       '\u0080': 'Control',
       '\u00f6': 'Latin Small Letter O With Diaeresis',
     };
-    expect(Object.values(JSON.parse(canonicalJson(value)) as object).toSorted()).toEqual(
-      Object.values(value).toSorted(),
-    );
+    expect(JSON.parse(canonicalJson(value))).toEqual(value);
     expect(canonicalJson(value)).toBe(
       '{"\\r":"Carriage Return","1":"One","\u0080":"Control","ö":"Latin Small Letter O With Diaeresis",' +
         '"€":"Euro Sign","😀":"Emoji: Grinning Face","\ufb33":"Hebrew Letter Dalet With Dagesh"}',

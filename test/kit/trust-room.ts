@@ -8,11 +8,14 @@ import { authenticate } from '../../src/http/authenticate.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import { createOutbound } from '../../src/outbound/index.ts';
-import { createRegistry, registryRoutes } from '../../src/registry/index.ts';
+import { createRegistry } from '../../src/registry/index.ts';
+import { registryRoutes } from '../../src/registry/routes.ts';
 import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import { createTenancy, tenancyRoutes } from '../../src/tenancy/index.ts';
-import { createKeys, createTrust, type Trust, trustRoutes } from '../../src/trust/index.ts';
+import { createTenancy } from '../../src/tenancy/index.ts';
+import { tenancyRoutes } from '../../src/tenancy/routes.ts';
+import { createKeys, createTrust, type Trust } from '../../src/trust/index.ts';
+import { trustRoutes } from '../../src/trust/routes.ts';
 import type { Operator } from '../support/market.ts';
 
 export interface TrustRoom extends Operator {

@@ -1,7 +1,7 @@
 import { AgentCard, verifyAgentCardSignature } from '@a2a-js/sdk';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../src/kernel/json.ts';
-import { registryRoutes } from '../../src/registry/index.ts';
+import { registryRoutes } from '../../src/registry/routes.ts';
 import { engines } from '../support/stores.ts';
 import { type Call, outcome, surface } from '../tenancy/surface.ts';
 import { flightsCard, isSigned, type Signature } from './cards.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { registryRoutes } from '../../src/registry/index.ts';
+import { registryRoutes } from '../../src/registry/routes.ts';
 import { engines } from '../support/stores.ts';
 import { type Call, outcome, surface, wrongFields } from '../tenancy/surface.ts';
 import { cardAt } from './cards.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../src/kernel/json.ts';
-import { registryRoutes } from '../../src/registry/index.ts';
+import { registryRoutes } from '../../src/registry/routes.ts';
 import { engines } from '../support/stores.ts';
 import { type Answer, type Call, client, outcome, surface, wrongFields } from '../tenancy/surface.ts';
 import { cardAt, endpoint, flightsCard } from './cards.ts';

@@ -9,7 +9,7 @@ import type { Store } from '../../src/storage/port.ts';
 export interface TestEngine {
   readonly name: string;
   /** An empty store of its own; `dispose` closes it and removes what it left. */
-  open(clock: Clock): Promise<{ readonly store: Store; dispose(): Promise<void> }>;
+  open(clock: Clock): Promise<{ readonly store: Store; readonly dispose: () => Promise<void> }>;
 }
 
 const memory: TestEngine = {

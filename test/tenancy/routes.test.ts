@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { tenancyRoutes } from '../../src/tenancy/index.ts';
+import { tenancyRoutes } from '../../src/tenancy/routes.ts';
 import { engines } from '../support/stores.ts';
 import { openTenancy, operator, type TenancyWorld } from './setup.ts';
 import { type Answer, type Call, client, outcome, surface, wrongFields } from './surface.ts';

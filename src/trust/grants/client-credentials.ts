@@ -7,7 +7,7 @@ import { OAuthRefusal } from '../errors.ts';
 import type { TrustContext } from '../deps.ts';
 import { invalidTarget } from '../resolve-target.ts';
 import { requestedScopes, type TokenRequest } from '../token-request.ts';
-import type { Grant, Issued } from './index.ts';
+import type { Grant, Issued } from './grant.ts';
 
 /** RFC 6749 §4.4: a program acts as itself, at our own management API and nowhere else. */
 export const clientCredentials: Grant = async (context, request, client) => {

@@ -1,4 +1,5 @@
 import { epochSeconds } from '../../kernel/clock.ts';
+import { asText } from '../../kernel/json.ts';
 import type { Write } from '../../storage/port.ts';
 import { depthOf, readActor } from '../actor.ts';
 import { mintCallToken } from '../call-token.ts';
@@ -11,7 +12,7 @@ import { checkTarget, type Standing } from '../standing.ts';
 import { readSubject, type Subject } from '../subject.ts';
 import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
 import { refusedToken } from '../verify-issuer-token.ts';
-import type { Grant } from './index.ts';
+import type { Grant } from './grant.ts';
 
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 
@@ -135,7 +136,7 @@ function extendChain(
 }
 
 async function pairwiseWrites(context: TrustContext, delegation: Delegation): Promise<readonly Write[]> {
-  const sub = String(delegation.claims['sub']);
+  const sub = asText(delegation.claims['sub']);
   if (await context.repository.pairwiseIsKnown(delegation.provider, sub)) return [];
   return [
     context.repository.rememberPairwise(delegation.provider, sub, {

@@ -1,0 +1,29 @@
+import type { AuditEntry } from '../../audit/index.ts';
+import type { Write } from '../../storage/port.ts';
+import type { TrustContext } from '../deps.ts';
+import type { Client } from '../model.ts';
+import type { TokenRequest } from '../token-request.ts';
+
+/** What a grant came to; nothing has been written yet. */
+export interface Issued {
+  readonly token: string;
+  /** Seconds. */
+  readonly expiresIn: number;
+  readonly scope: string;
+  /** What must be durable before the token leaves. */
+  readonly writes: readonly Write[];
+  readonly entry: Omit<AuditEntry, 'outcome'>;
+}
+
+/**
+ * One grant. The client is authenticated and allowed this grant. Throws `OAuthRefusal`; `note` collects what the audit
+ * entry of a refusal should say, as far as it became known.
+ */
+export type Grant = (
+  context: TrustContext,
+  request: TokenRequest,
+  client: Client,
+  note: RefusalNote,
+) => Promise<Issued>;
+
+export type RefusalNote = { -readonly [K in 'tenant' | 'provider' | 'agent' | 'txn']?: string };
