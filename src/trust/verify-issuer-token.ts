@@ -67,7 +67,8 @@ export async function verifyIssuerToken(
   const subject = claims['sub'];
   if (typeof subject !== 'string' || subject === '' || subject.length > 255)
     throw refusedToken('token_subject_missing');
-  return { record, subject, claims, expiresAt: Number(claims['exp']) };
+  // A NumericDate may have a fraction (RFC 7519 §2); what we issue and store is in whole seconds, and never later.
+  return { record, subject, claims, expiresAt: Math.floor(Number(claims['exp'])) };
 }
 
 /**
