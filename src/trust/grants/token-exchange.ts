@@ -29,7 +29,8 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
   const actor = await readActor(context, request, client);
   const act: Actor = subject.act === undefined ? actor : { ...actor, act: subject.act };
   const depth = depthOf(act);
-  requireDepth(depth, defaultMaxDepth);
+  const inherited = subject.parent?.maxDepth ?? defaultMaxDepth;
+  requireDepth(depth, inherited);
 
   const target = await resolveTarget(context, request);
   note.agent = target.agentId;
@@ -39,7 +40,8 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
     provider: standing.agent.provider,
     tenant: subject.tenant,
   });
-  if (agreement?.maxDepth !== undefined) requireDepth(depth, agreement.maxDepth);
+  const maxDepth = Math.min(inherited, agreement?.maxDepth ?? defaultMaxDepth);
+  requireDepth(depth, maxDepth);
   const scope = narrowScope(request, subject, client, standing, agreement);
   if (subject.expiresAt <= epochSeconds(context.clock)) throw refusedToken('token_expired');
 
@@ -51,6 +53,7 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
     scope,
     act,
     depth,
+    maxDepth,
     origin: subject.origin,
     txn: subject.parent?.txn ?? context.ids.next('txn'),
     parent: subject.parent,
