@@ -96,8 +96,8 @@ async function requireStanding(context: TrustContext, tenant: string, agentId: s
 }
 
 /**
- * What was asked, and nothing that any of the parties does not allow. At the first hop the subscription is the subject's
- * ceiling (an ID token carries no scope); later the token that is continued is.
+ * What was asked, and nothing that any of the parties does not allow. An ID token carries no scope: then the subscription
+ * is the subject's ceiling.
  */
 function narrowScope(
   request: TokenRequest,
@@ -108,7 +108,7 @@ function narrowScope(
 ): readonly string[] {
   const ceilings = [
     standing.agent.scopes,
-    subject.parent?.scope,
+    subject.scope,
     client.callScopes,
     agreement?.scopes,
     requestedScopes(request),
