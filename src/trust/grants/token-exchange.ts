@@ -7,7 +7,7 @@ import type { TrustContext } from '../deps.ts';
 import { OAuthRefusal } from '../errors.ts';
 import { findAgreement } from '../find-agreement.ts';
 import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
-import { invalidTarget, resolveTarget } from '../resolve-target.ts';
+import { invalidTarget, requireReachable, resolveTarget } from '../resolve-target.ts';
 import { checkTarget, type Standing } from '../standing.ts';
 import { readSubject, type Subject } from '../subject.ts';
 import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
@@ -36,6 +36,7 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
   note.agent = target.agentId;
   note.provider = providerOf(target.agentId);
   const standing = await requireStanding(context, subject.tenant, target.agentId);
+  requireReachable(target, standing);
   const agreement = await findAgreement(context, client, {
     provider: standing.agent.provider,
     tenant: subject.tenant,
