@@ -61,7 +61,7 @@ export async function authenticateClient(
     client,
     assertion: {
       digest: sha256(lengthPrefixed(client.id, jti)),
-      expiresAt: Number(claims['exp']) + clockSkewSeconds + 1,
+      expiresAt: Math.ceil(Number(claims['exp'])) + clockSkewSeconds + 1,
     },
   };
 }

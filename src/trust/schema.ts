@@ -114,7 +114,12 @@ export const newAgreementSchema = z.strictObject({
   from: partySchema,
   to: partySchema,
   scopes: z.array(callScopeSchema).min(1).max(100).optional(),
-  maxDepth: z.int().min(1).max(4).optional(),
+  maxDepth: z
+    .int()
+    .min(1)
+    .max(4)
+    .optional()
+    .openapi({ description: 'The longest chain of actors that may rest on it' }),
   tenants: z.array(slugSchema).min(1).max(1000).optional(),
   expiresAt: instantSchema.optional(),
 });

@@ -43,11 +43,16 @@ export function createTrustRepository(store: Store) {
     agreement: (id: string): Promise<StoredRecord<Agreement> | undefined> =>
       store.get<Agreement>(agreementKey(id)),
     agreements: (page: PageRequest) => listed<Agreement>('agreements', agreementKey, page),
-    /** Between two parties, newest first. */
-    agreementsBetween: async (from: Party, to: Party): Promise<readonly Agreement[]> => {
-      const index = await store.list<null>(`agreements#${from}>${to}`, { limit: 20, reverse: true });
-      const found = await store.getMany<Agreement>(index.items.map(({ sort }) => agreementKey(sort)));
-      return found.flatMap((record) => (record === undefined ? [] : [record.value]));
+    /** Between two parties, newest first; read page by page, as far as the caller goes. */
+    agreementsBetween: async function* (from: Party, to: Party): AsyncGenerator<Agreement> {
+      let cursor: string | undefined;
+      do {
+        const page = { limit: maxKeysPerRead, reverse: true, ...(cursor === undefined ? {} : { cursor }) };
+        const index = await store.list<null>(`agreements#${from}>${to}`, page);
+        const found = await store.getMany<Agreement>(index.items.map(({ sort }) => agreementKey(sort)));
+        for (const record of found) if (record !== undefined) yield record.value;
+        cursor = index.cursor;
+      } while (cursor !== undefined);
     },
     delegation: async (id: string): Promise<Delegation | undefined> =>
       (await store.get<Delegation>(delegationKey(id)))?.value,

@@ -7,7 +7,7 @@ import type { TrustContext } from '../deps.ts';
 import { OAuthRefusal } from '../errors.ts';
 import { findAgreement } from '../find-agreement.ts';
 import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
-import { invalidTarget, resolveTarget } from '../resolve-target.ts';
+import { invalidTarget, requireReachable, resolveTarget } from '../resolve-target.ts';
 import { checkTarget, type Standing } from '../standing.ts';
 import { readSubject, type Subject } from '../subject.ts';
 import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
@@ -29,17 +29,20 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
   const actor = await readActor(context, request, client);
   const act: Actor = subject.act === undefined ? actor : { ...actor, act: subject.act };
   const depth = depthOf(act);
-  requireDepth(depth, defaultMaxDepth);
+  const inherited = subject.parent?.maxDepth ?? defaultMaxDepth;
+  requireDepth(depth, inherited);
 
   const target = await resolveTarget(context, request);
   note.agent = target.agentId;
   note.provider = providerOf(target.agentId);
   const standing = await requireStanding(context, subject.tenant, target.agentId);
+  requireReachable(target, standing);
   const agreement = await findAgreement(context, client, {
     provider: standing.agent.provider,
     tenant: subject.tenant,
   });
-  if (agreement?.maxDepth !== undefined) requireDepth(depth, agreement.maxDepth);
+  const maxDepth = Math.min(inherited, agreement?.maxDepth ?? defaultMaxDepth);
+  requireDepth(depth, maxDepth);
   const scope = narrowScope(request, subject, client, standing, agreement);
   if (subject.expiresAt <= epochSeconds(context.clock)) throw refusedToken('token_expired');
 
@@ -51,6 +54,7 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
     scope,
     act,
     depth,
+    maxDepth,
     origin: subject.origin,
     txn: subject.parent?.txn ?? context.ids.next('txn'),
     parent: subject.parent,
@@ -93,8 +97,8 @@ async function requireStanding(context: TrustContext, tenant: string, agentId: s
 }
 
 /**
- * What was asked, and nothing that any of the parties does not allow. At the first hop the subscription is the subject's
- * ceiling (an ID token carries no scope); later the token that is continued is.
+ * What was asked, and nothing that any of the parties does not allow. An ID token carries no scope: then the subscription
+ * is the subject's ceiling.
  */
 function narrowScope(
   request: TokenRequest,
@@ -105,7 +109,7 @@ function narrowScope(
 ): readonly string[] {
   const ceilings = [
     standing.agent.scopes,
-    subject.parent?.scope,
+    subject.scope,
     client.callScopes,
     agreement?.scopes,
     requestedScopes(request),
