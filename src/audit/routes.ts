@@ -1,7 +1,15 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { requireParty, requireScope } from '../api/guards.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import { answers, instantSchema, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
+import {
+  answers,
+  instantSchema,
+  madeIdSchema,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  slugSchema,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
 import type { Page } from '../storage/port.ts';
@@ -27,8 +35,8 @@ const auditEntrySchema = z
 const filterSchema = pageQuerySchema.extend({
   tenant: slugSchema.optional(),
   provider: slugSchema.optional(),
-  client: z.string().max(64).optional(),
-  txn: z.string().max(64).optional(),
+  client: slugSchema.optional(),
+  txn: madeIdSchema.optional(),
 });
 
 const listAudit = createRoute({
