@@ -1,10 +1,11 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
+import { sha256 } from '../kernel/digest.ts';
 import { isJsonObject, parseJson } from '../kernel/json.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { OutboundError, type Outbound } from '../outbound/port.ts';
 import { BoundedCache } from '../kernel/bounded-cache.ts';
-import { type Algorithm, fitsAlgorithm } from './signature.ts';
+import { type Algorithm, fitsAlgorithm, fitsAnyAlgorithm } from './signature.ts';
 
 /** Where an issuer's or client's public keys are: pinned, or at a URL. Exactly one is set. */
 export interface KeySource {
@@ -82,14 +83,15 @@ export function createIssuerKeys(deps: {
     if (cached.running !== undefined) return cached.running;
     if (deps.clock.now() - cached.triedAt < minRefreshMs) return;
     cached.triedAt = deps.clock.now();
-    cached.running = fetchKeys(deps.outbound, uri).then((result) => {
-      cached.running = undefined;
-      if (result.ok) {
-        cached.keys = result.value;
-        cached.fetchedAt = deps.clock.now();
-        cached.problem = undefined;
-      } else cached.problem = result.error;
-    });
+    cached.running = fetchKeys(deps.outbound, uri)
+      .then((result) => {
+        if (result.ok) {
+          cached.keys = result.value;
+          cached.fetchedAt = deps.clock.now();
+          cached.problem = undefined;
+        } else cached.problem = result.error;
+      })
+      .finally(() => (cached.running = undefined));
     return cached.running;
   }
 
@@ -107,7 +109,7 @@ export function createIssuerKeys(deps: {
   }
 
   function fromPinned(jwks: JsonWebKeySet): Result<readonly IssuerKey[], KeySetProblem> {
-    const content = JSON.stringify(jwks);
+    const content = sha256(JSON.stringify(jwks));
     const known = pinned.get(content);
     if (known !== undefined) return known;
     const made = importKeys(jwks);
@@ -177,7 +179,8 @@ export function importKeys(jwks: unknown): Result<readonly IssuerKey[], KeySetPr
 
 function importKey(jwk: JsonWebKey): KeyObject | undefined {
   try {
-    return createPublicKey({ key: jwk, format: 'jwk' });
+    const key = createPublicKey({ key: jwk, format: 'jwk' });
+    return fitsAnyAlgorithm(key) ? key : undefined;
   } catch {
     return undefined;
   }
