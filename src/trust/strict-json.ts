@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../kernel/json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../kernel/json.ts';
 
 const maxDepth = 32;
 
@@ -7,38 +7,29 @@ const maxDepth = 32;
  * `JSON.parse` keeps the last of duplicates, others the first: a token that means two things is refused (RFC 7519 §4).
  */
 export function parseStrictObject(text: string): JsonObject | undefined {
-  if (!isShallowAndUnique(text)) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(text);
+  return isJsonObject(value) && isShallowAndUnique(text) ? value : undefined;
 }
 
-/** Walks the text once, without recursion. Only called on what `JSON.parse` then also has to accept. */
+/** Walks the text once, without recursion. It is JSON: on anything else the patterns could take quadratic time. */
 function isShallowAndUnique(text: string): boolean {
   const open: (Set<string> | undefined)[] = [];
   const strings = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
+  const colon = /\s*:/y;
   for (const { 0: token, index } of text.matchAll(strings)) {
     if (token === '{' || token === '[') {
       if (open.length === maxDepth) return false;
       open.push(token === '{' ? new Set() : undefined);
     } else if (token === '}' || token === ']') open.pop();
-    else if (/^\s*:/.test(text.slice(index + token.length, index + token.length + 64))) {
-      const name = unquote(token);
+    else {
+      // A string before a colon is a member's name, however far away the colon is.
+      colon.lastIndex = index + token.length;
+      if (!colon.test(text)) continue;
+      const name = JSON.parse(token) as string;
       const names = open.at(-1);
-      if (name === undefined || names === undefined || names.has(name)) return false;
+      if (names === undefined || names.has(name)) return false;
       names.add(name);
     }
   }
   return true;
-}
-
-function unquote(token: string): string | undefined {
-  try {
-    return JSON.parse(token) as string;
-  } catch {
-    return undefined;
-  }
 }
