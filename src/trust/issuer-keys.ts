@@ -82,14 +82,16 @@ export function createIssuerKeys(deps: {
     if (cached.running !== undefined) return cached.running;
     if (deps.clock.now() - cached.triedAt < minRefreshMs) return;
     cached.triedAt = deps.clock.now();
-    cached.running = fetchKeys(deps.outbound, uri).then((result) => {
-      cached.running = undefined;
-      if (result.ok) {
-        cached.keys = result.value;
-        cached.fetchedAt = deps.clock.now();
-        cached.problem = undefined;
-      } else cached.problem = result.error;
-    });
+    cached.running = fetchKeys(deps.outbound, uri)
+      .then((result) => {
+        if (result.ok) {
+          cached.keys = result.value;
+          cached.fetchedAt = deps.clock.now();
+          cached.problem = undefined;
+        } else cached.problem = result.error;
+      })
+      // Also after a failure that nobody foresaw: or the next one would wait for this one for ever.
+      .finally(() => (cached.running = undefined));
     return cached.running;
   }
 
