@@ -56,13 +56,16 @@ export function fromNow(world: TrustWorld, claims: Claims): Claims {
   );
 }
 
+/** Registers a program with a new key, or with this one; for token exchange unless it says otherwise. */
 export async function addClient(
   world: TrustWorld,
-  client: Omit<NewClient, 'name' | 'grantTypes' | 'scopes' | 'id'> & Partial<NewClient> & { id: string },
+  client: Pick<NewClient, 'owner'> & Partial<NewClient> & { id: string },
+  key?: Party,
 ): Promise<Program> {
-  const party = await newParty();
+  const party = key ?? (await newParty());
+  const keys = client.jwksUri === undefined ? { jwks: jwksOf(party) } : {};
   await world.trust.registerClient(
-    { name: client.id, grantTypes: [exchangeGrant], scopes: [], jwks: jwksOf(party), ...client },
+    { name: client.id, grantTypes: [exchangeGrant], scopes: [], ...keys, ...client },
     operator,
   );
   return programOf(world, client.id, party);
