@@ -7,7 +7,7 @@ import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '.
 import { Fault } from '../kernel/fault.ts';
 import type { Party } from '../kernel/principal.ts';
 import type { Trust } from './index.ts';
-import type { JsonWebKeySet } from './issuer-keys.ts';
+import type { JsonWebKeySet } from './key-set.ts';
 import type { Agreement, Client, TrustRecord } from './model.ts';
 import { addOAuthRoutes, type OAuthFacts } from './oauth-routes.ts';
 import {
