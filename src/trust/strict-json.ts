@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, parseJson } from '../kernel/json.ts';
+import { isJsonObject, type JsonObject } from '../kernel/json.ts';
 
 const maxDepth = 32;
 
@@ -7,29 +7,65 @@ const maxDepth = 32;
  * `JSON.parse` keeps the last of duplicates, others the first: a token that means two things is refused (RFC 7519 §4).
  */
 export function parseStrictObject(text: string): JsonObject | undefined {
-  const value = parseJson(text);
-  return isJsonObject(value) && isShallowAndUnique(text) ? value : undefined;
+  if (!isShallowAndUnique(text)) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-/** Walks the text once, without recursion. It is JSON: on anything else the patterns could take quadratic time. */
+/**
+ * Walks the text once, character by character and without recursion: this runs on what strangers send, before any signature
+ * was checked. Only called on what `JSON.parse` then also has to accept.
+ */
 function isShallowAndUnique(text: string): boolean {
   const open: (Set<string> | undefined)[] = [];
-  const strings = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
-  const colon = /\s*:/y;
-  for (const { 0: token, index } of text.matchAll(strings)) {
-    if (token === '{' || token === '[') {
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '{' || char === '[') {
       if (open.length === maxDepth) return false;
-      open.push(token === '{' ? new Set() : undefined);
-    } else if (token === '}' || token === ']') open.pop();
-    else {
-      // A string before a colon is a member's name, however far away the colon is.
-      colon.lastIndex = index + token.length;
-      if (!colon.test(text)) continue;
-      const name = JSON.parse(token) as string;
-      const names = open.at(-1);
-      if (names === undefined || names.has(name)) return false;
-      names.add(name);
+      open.push(char === '{' ? new Set() : undefined);
+    } else if (char === '}' || char === ']') open.pop();
+    else if (char === '"') {
+      const end = endOfString(text, at);
+      if (end === undefined) return false;
+      if (isName(text, end) && !addName(open.at(-1), text.slice(at, end))) return false;
+      at = end - 1;
     }
   }
   return true;
+}
+
+/** One past the closing quote of the string that opens at `start`. */
+function endOfString(text: string, start: number): number | undefined {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '"') return at + 1;
+  }
+  return undefined;
+}
+
+/** A string is a member's name when a colon follows, after however much space. */
+function isName(text: string, end: number): boolean {
+  let at = end;
+  while (at < text.length && ' \t\n\r'.includes(text.charAt(at))) at++;
+  return text[at] === ':';
+}
+
+/** Names are compared as what they say, not as they are written: `"aud"` is `"\u0061ud"`. */
+function addName(names: Set<string> | undefined, written: string): boolean {
+  const name = unquote(written);
+  if (name === undefined || names === undefined || names.has(name)) return false;
+  names.add(name);
+  return true;
+}
+
+function unquote(written: string): string | undefined {
+  try {
+    return JSON.parse(written) as string;
+  } catch {
+    return undefined;
+  }
 }
