@@ -17,7 +17,7 @@ export async function findAgreement(
   const to = `provider:${target.provider}` as const;
   if (partyKind(client.owner) === 'tenant' || client.owner === to) return undefined;
   const now = context.clock.now();
-  for await (const agreement of context.repository.agreementsBetween(client.owner, to)) {
+  for await (const { value: agreement } of context.repository.eachAgreement(client.owner, to)) {
     if (!isInForce(agreement, now)) continue;
     if (agreement.tenants === undefined || agreement.tenants.includes(target.tenant)) return agreement;
   }

@@ -34,7 +34,7 @@ export interface Trust {
     status: TrustRecord['status'],
     by: Principal,
   ): Promise<TrustRecord>;
-  listIssuers(owner: Party): Promise<readonly TrustRecord[]>;
+  listIssuers(owner: Party, page: PageRequest): Promise<Page<TrustRecord>>;
   registerClient(input: NewClient, by: Principal): Promise<Client>;
   changeClient(
     id: string,
@@ -69,7 +69,7 @@ export function createTrust(deps: TrustDeps): Trust {
   return {
     registerIssuer: (owner, input, by) => registerIssuer(context, owner, input, by),
     setIssuerStatus: (owner, id, status, by) => setIssuerStatus(context, owner, id, status, by),
-    listIssuers: async (owner) => (await repository.trustRecords(owner)).map(({ value }) => value),
+    listIssuers: (owner, page) => repository.trustRecords(owner, page),
     registerClient: (input, by) => registerClient(context, input, by),
     changeClient: (id, change, update) => changeClient(context, id, change, update),
     findClient: async (id) => {

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../kernel/json.ts';
 import type { ManagementScope, Party } from '../kernel/principal.ts';
-import type { JsonWebKeySet } from './issuer-keys.ts';
+import type { JsonWebKeySet } from './key-set.ts';
 import type { Algorithm } from './signature.ts';
 
 /** What the broker believes about one issuer. One issuer has one record, so nobody can register another's. */

@@ -15,7 +15,7 @@ import {
 import { Fault } from '../kernel/fault.ts';
 import type { Party } from '../kernel/principal.ts';
 import type { Trust } from './index.ts';
-import type { JsonWebKeySet } from './issuer-keys.ts';
+import type { JsonWebKeySet } from './key-set.ts';
 import type { Agreement, Client, TrustRecord } from './model.ts';
 import { addOAuthRoutes, type OAuthFacts } from './oauth-routes.ts';
 import {
@@ -177,8 +177,8 @@ function addIssuerRoutes(
     path,
     tags,
     summary: `List a ${kind}’s issuers`,
-    request: { params },
-    responses: { 200: answers(pageOf(issuerSchemaOut), 'All of them'), ...problems(401, 403) },
+    request: { params, query: pageQuerySchema },
+    responses: { 200: answers(pageOf(issuerSchemaOut), 'One page'), ...problems(400, 401, 403) },
   });
   const move = createRoute({
     method: 'post',
@@ -207,7 +207,8 @@ function addIssuerRoutes(
   router.openapi(list, async (c) => {
     const owner = partyOf(c.req.valid('param').party);
     requireParty(c, owner, 'trust:read');
-    return c.json({ items: (await trust.listIssuers(owner)).map(presentIssuer) }, 200);
+    const page = await trust.listIssuers(owner, defined(c.req.valid('query')));
+    return c.json(presentPage(page, presentIssuer), 200);
   });
   router.openapi(move, async (c) => {
     const { party, issuer, step } = c.req.valid('param');

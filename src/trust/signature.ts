@@ -64,10 +64,6 @@ function isSoundRsa(details: AsymmetricKeyDetails | undefined): boolean {
   return bits >= rsaBits.min && bits <= rsaBits.max && exponent >= 3n && exponent <= maxRsaExponent;
 }
 
-export function fitsAnyAlgorithm(key: KeyObject): boolean {
-  return acceptedAlgorithms.some((algorithm) => fitsAlgorithm(algorithm, key));
-}
-
 function bytes(input: string | Uint8Array): Uint8Array {
   return typeof input === 'string' ? Buffer.from(input, 'utf8') : input;
 }

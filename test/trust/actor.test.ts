@@ -125,9 +125,8 @@ describe.each(engines)('an actor token, on $name', (engine) => {
   });
 
   it('is refused once its issuer is disabled', async () => {
-    const [record] = (await world.trust.listIssuers('provider:helpers')).filter(
-      (candidate) => candidate.issuer === issuer,
-    );
+    const { items } = await world.trust.listIssuers('provider:helpers', { limit: 10 });
+    const record = items.find(({ value }) => value.issuer === issuer)?.value;
     await world.trust.setIssuerStatus('provider:helpers', record?.id ?? '', 'disabled', operator);
     expect(await refusal(onward({ actor_token: await actorToken() }))).toBe(
       'invalid_request token_issuer_unknown',

@@ -56,13 +56,16 @@ export function fromNow(world: TrustWorld, claims: Claims): Claims {
   );
 }
 
+/** Registers a program with a new key, or with this one; for token exchange unless it says otherwise. */
 export async function addClient(
   world: TrustWorld,
-  client: Omit<NewClient, 'name' | 'grantTypes' | 'scopes' | 'id'> & Partial<NewClient> & { id: string },
+  client: Pick<NewClient, 'owner'> & Partial<NewClient> & { id: string },
+  key?: Party,
 ): Promise<Program> {
-  const party = await newParty();
+  const party = key ?? (await newParty());
+  const keys = client.jwksUri === undefined ? { jwks: jwksOf(party) } : {};
   await world.trust.registerClient(
-    { name: client.id, grantTypes: [exchangeGrant], scopes: [], jwks: jwksOf(party), ...client },
+    { name: client.id, grantTypes: [exchangeGrant], scopes: [], ...keys, ...client },
     operator,
   );
   return programOf(world, client.id, party);
@@ -210,15 +213,21 @@ export function passOn(
   });
 }
 
+/** What came of it: the scope that was granted, or why it was refused as {@link refusal} says it. */
+export async function outcome(attempt: Promise<TokenAnswer>): Promise<string> {
+  return attempt.then(({ scope }) => scope, describeRefusal);
+}
+
 /** Why it was refused: the OAuth error, and the rule that the audit log names. */
 export async function refusal(attempt: Promise<unknown>): Promise<string> {
-  const outcome: unknown = await attempt.then(
-    () => expect.fail('this should have been refused'),
-    (error: unknown) => error,
-  );
-  if (outcome instanceof Error && 'code' in outcome && 'reason' in outcome)
-    return `${String(outcome.code)} ${String(outcome.reason)}`;
-  throw outcome;
+  return attempt.then(() => expect.fail('this should have been refused'), describeRefusal);
+}
+
+/** Anything but a refusal is thrown on. */
+function describeRefusal(error: unknown): string {
+  if (error instanceof Error && 'code' in error && 'reason' in error)
+    return `${String(error.code)} ${String(error.reason)}`;
+  throw error;
 }
 
 /** The claims, after any verifier's checks: our published keys, `typ`, issuer, times. */

@@ -10,6 +10,7 @@ import {
   type CastTenant,
   claimsOf,
   exchange,
+  outcome,
   passOn,
   type Program,
   refusal,
@@ -54,9 +55,15 @@ describe.each(engines)('scope is never wider than anybody allows, on $name', (en
   it('is refused when nothing of what was asked is left', async () => {
     await subscribe(world, acme, flights);
     expect(await refusal(first({ scope: 'everything' }))).toBe('invalid_scope scope_empty');
-    for (const scope of [' book', 'book ', 'book  pay', 'bo"ok', 'b\\ook', 'b\u00e9', 'a'.repeat(65)])
-      expect(await refusal(first({ scope })), scope).toBe('invalid_scope scope_malformed');
   });
+
+  it.each([' book', 'book ', 'book  pay', 'bo"ok', 'b\\ook', 'b\u00e9', 'a'.repeat(65)])(
+    'is refused when it is malformed: %j',
+    async (scope) => {
+      await subscribe(world, acme, flights);
+      expect(await refusal(first({ scope }))).toBe('invalid_scope scope_malformed');
+    },
+  );
 
   it('ends at the subscription', async () => {
     await world.tenancy.subscribe('acme', { agent: flights.id, scopes: ['a2a:read', 'book'] }, operator);
@@ -144,19 +151,15 @@ describe.each(engines)('scope is never wider than anybody allows, on $name', (en
             audience: from.id,
             ...ceiling('scope', asked[0]?.join(' ')),
           });
-          if (expectedFirst.length === 0) {
-            expect(await refusal(one)).toBe('invalid_scope scope_empty');
-            return;
-          }
-          expect((await one).scope.split(' ')).toEqual(expectedFirst);
+          expect(await outcome(one)).toBe(expectedFirst.join(' ') || 'invalid_scope scope_empty');
+          if (expectedFirst.length === 0) return;
 
           const expected = meet(expectedFirst, subscriptions[1], clients[1], agreement, asked[1]);
           const two = passOn(world, from, await one, {
             audience: payments.id,
             ...ceiling('scope', asked[1]?.join(' ')),
           });
-          if (expected.length === 0) expect(await refusal(two)).toBe('invalid_scope scope_empty');
-          else expect((await two).scope.split(' ')).toEqual(expected);
+          expect(await outcome(two)).toBe(expected.join(' ') || 'invalid_scope scope_empty');
         },
       ),
       { numRuns: 40 },

@@ -8,7 +8,7 @@ import { OAuthRefusal } from '../errors.ts';
 import { findAgreement } from '../find-agreement.ts';
 import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
 import { invalidTarget, requireReachable, resolveTarget } from '../resolve-target.ts';
-import { checkTarget, type Standing } from '../standing.ts';
+import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
 import { readSubject, type Subject } from '../subject.ts';
 import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
 import { refusedToken } from '../verify-issuer-token.ts';
@@ -23,6 +23,12 @@ const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 export const tokenExchange: Grant = async (context, request, client, note) => {
   if (request.requested_token_type !== undefined && request.requested_token_type !== accessTokenType)
     throw bad('requested_type_unknown', 'This requested_token_type is not supported.');
+  if (!(await isOwnerActive(context, client)))
+    throw new OAuthRefusal(
+      'unauthorized_client',
+      'client_owner_not_active',
+      'This client may not exchange now.',
+    );
   const subject = await readSubject(context, request, client);
   note.tenant = subject.tenant;
   if (subject.parent !== undefined) note.txn = subject.parent.txn;
