@@ -55,7 +55,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         provider: delegation.provider,
         agent: delegation.agent,
         txn: delegation.txn,
-        detail: { ...refusal.detail, delegation: delegation.id },
+        detail: { delegation: delegation.id },
+        // A tenant reads its own audit: it must not learn there whose a task is, or where an agent runs.
+        restricted: refusal.detail,
       });
     } catch (error) {
       // The caller is refused either way.

@@ -10,6 +10,7 @@ import {
   withBody,
   withConnection,
   withExamples,
+  withPaging,
 } from './options.ts';
 import { readJsonObject } from './read-input.ts';
 import type { Column } from './table.ts';
@@ -37,7 +38,7 @@ export function addIssuerCommands(program: Command, io: CliIo): void {
     .command('issuers')
     .description('Identity providers: a tenant’s speaks for its users, a provider’s for its own programs.');
 
-  withConnection(issuers.command('list').argument('<party>', 'tenant:id or provider:id', partyIssuers))
+  withPaging(issuers.command('list').argument('<party>', 'tenant:id or provider:id', partyIssuers))
     .description('Lists a party’s issuers.')
     .action((party: Collection, options: PagingOptions) =>
       showList(io, options, { path: apiPath(...party) }, columns),

@@ -7,7 +7,7 @@ import { type CallContext, verifyCallToken } from './call-context.ts';
 import type { TrustDeps } from './deps.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
 import type { TokenProblem } from './jwt.ts';
-import { makeAgreement, mayTouch, type NewAgreement, revokeAgreement } from './make-agreement.ts';
+import { makeAgreement, type NewAgreement, revokeAgreement } from './make-agreement.ts';
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 import { createOwnTokenVerifier } from './own-token.ts';
 import { changeClient, type ClientChange, type NewClient, registerClient } from './register-client.ts';
@@ -34,7 +34,7 @@ export interface Trust {
     status: TrustRecord['status'],
     by: Principal,
   ): Promise<TrustRecord>;
-  listIssuers(owner: Party): Promise<readonly TrustRecord[]>;
+  listIssuers(owner: Party, page: PageRequest): Promise<Page<TrustRecord>>;
   registerClient(input: NewClient, by: Principal): Promise<Client>;
   changeClient(
     id: string,
@@ -69,7 +69,7 @@ export function createTrust(deps: TrustDeps): Trust {
   return {
     registerIssuer: (owner, input, by) => registerIssuer(context, owner, input, by),
     setIssuerStatus: (owner, id, status, by) => setIssuerStatus(context, owner, id, status, by),
-    listIssuers: async (owner) => (await repository.trustRecords(owner)).map(({ value }) => value),
+    listIssuers: (owner, page) => repository.trustRecords(owner, page),
     registerClient: (input, by) => registerClient(context, input, by),
     changeClient: (id, change, update) => changeClient(context, id, change, update),
     findClient: async (id) => {
@@ -79,10 +79,7 @@ export function createTrust(deps: TrustDeps): Trust {
     listClients: (page) => repository.clients(page),
     makeAgreement: (input, by) => makeAgreement(context, input, by),
     revokeAgreement: (id, reason, by) => revokeAgreement(context, id, reason, by),
-    listAgreements: async (page, by) => {
-      const all = await repository.agreements(page);
-      return { ...all, items: all.items.filter(({ value }) => mayTouch(value, by)) };
-    },
+    listAgreements: (page, by) => repository.agreements(page, by.kind === 'operator' ? undefined : by.owner),
     issueToken: (contentType, body) => issueToken(context, contentType, body),
     authenticateBearer: async (token) => {
       const claims = verifier.verify(token, deps.brokerUrl);

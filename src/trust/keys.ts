@@ -54,7 +54,9 @@ export async function createKeys(deps: {
   readonly clock: Clock;
   readonly masterKey: Uint8Array;
 }): Promise<Keys> {
-  const loaded = await Promise.all(purposes.map((purpose) => loadOrMake(deps, purpose)));
+  // One after the other: under a wrong master key the first one there ends the start, before anything new is made beside it.
+  const loaded: LoadedKey[] = [];
+  for (const purpose of purposes) loaded.push(await loadOrMake(deps, purpose));
   const [accessToken, agentCard] = loaded;
   if (accessToken === undefined || agentCard === undefined) throw new Error('a signing key is missing');
   const secret = await loadOrMakeSecret(deps);

@@ -42,6 +42,7 @@ export function createUpstreamTokens(context: TrustContext) {
       scope: delegation.scope,
       act: delegation.claims['act'] as unknown as Actor,
       depth: delegation.depth,
+      maxDepth: delegation.maxDepth,
       origin: delegation.origin,
       txn: delegation.txn,
       parent: delegation,
