@@ -106,6 +106,11 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     ],
   });
 
+  const dayMs = 24 * 3_600_000;
+  const maxKeyAgeMs =
+    config.BROKER_KEY_ROTATION_DAYS === 0 ? Infinity : config.BROKER_KEY_ROTATION_DAYS * dayMs;
+  const stopWatchingKeys = trust.watchKeys(maxKeyAgeMs);
+
   const handle = getRequestListener(app.fetch);
   const server = createServer({ maxHeaderSize: 32 * 1024 }, (req, res) => {
     // Relayed calls skip hono and web streams: see docs/adr/0003-gateway-on-raw-node-http.md.
@@ -126,6 +131,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       await gateway.drain(drainMs);
       server.closeAllConnections();
       await closed;
+      stopWatchingKeys();
       await outbound.close();
       await store.close();
     },
