@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { StorageError, type Store, type Write } from '../../src/storage/port.ts';
+import type { Write } from '../../src/storage/port.ts';
 import { engines } from '../support/stores.ts';
 import { trail } from '../tenancy/watched-store.ts';
 import {
@@ -16,31 +16,15 @@ import {
   refusal,
   subscribe,
 } from './cast.ts';
+import { failingStore } from './failing-store.ts';
 import { openTrust, type TrustWorld } from './world.ts';
-
-/** A store that, while told so, cannot take commits that write to some partition. */
-function failing() {
-  let isDown = (_write: Write): boolean => false;
-  const wrap = (store: Store): Store => ({
-    capabilities: store.capabilities,
-    get: (key, options) => store.get(key, options),
-    getMany: (keys, options) => store.getMany(keys, options),
-    list: (partition, options) => store.list(partition, options),
-    commit: async (writes) => {
-      if (writes.some((write) => isDown(write))) throw new StorageError('unavailable', 'the disk is full');
-      return store.commit(writes);
-    },
-    close: () => store.close(),
-  });
-  return { wrap, failOn: (when: (write: Write) => boolean) => void (isDown = when) };
-}
 
 describe.each(engines)('the audit log of the token endpoint, on $name', (engine) => {
   let world: TrustWorld;
   let acme: CastTenant;
   let flights: CastAgent;
   let payments: CastAgent;
-  const fault = failing();
+  const fault = failingStore();
   const hop = async (form: Record<string, string | undefined> = {}) =>
     exchange(world, acme.app, await acme.idToken(), { audience: flights.id, ...form });
   const last = async () => (await trail(world.audit)).at(-1);
