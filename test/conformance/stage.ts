@@ -1,5 +1,5 @@
 import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
-import { call, type Market, type MarketTenant, openMarket } from '../support/market.ts';
+import { call, cardFor, type Market, type MarketTenant, openMarket } from '../support/market.ts';
 import { clientAssertion, newParty, type Party } from '../support/party.ts';
 
 type Overrides = NonNullable<Parameters<typeof runBroker>[0]>;
@@ -29,7 +29,7 @@ export interface TokenResponse {
 
 export type FormPairs = readonly (readonly [string, string])[];
 
-/** A whole broker behind a real socket: one provider with the agent `skyways/flights`, one tenant with its program. */
+/** A whole broker behind a real socket: a provider with the agents `skyways/flights` and `skyways/trains`, a tenant with its program. */
 export interface Stage {
   readonly broker: RunningBroker;
   readonly url: string;
@@ -45,19 +45,28 @@ export interface Stage {
   ): Promise<TokenResponse>;
   /** A complete token exchange of the tenant's program; `undefined` leaves a parameter out. */
   exchange(changes?: Readonly<Record<string, string | undefined>>): Promise<TokenResponse>;
+  /** The agent passes on a token that it was called with, to a second agent of its own company, `skyways/trains`. */
+  passOn(
+    subjectToken: string,
+    changes?: Readonly<Record<string, string | undefined>>,
+  ): Promise<TokenResponse>;
   /** Client credentials of the provider's program `skyways-usage`. */
   clientCredentials(changes?: Readonly<Record<string, string | undefined>>): Promise<TokenResponse>;
   close(): Promise<void>;
 }
 
-/** Nothing is at the agent's address: no call of these tests gets that far. */
-const nowhere = 'http://127.0.0.1:9/rpc';
+/** Nothing is at the agents' addresses: no call of these tests gets that far. */
+export const flightsUrl = 'http://127.0.0.1:9/flights/rpc';
+const trainsUrl = 'http://127.0.0.1:9/trains/rpc';
 
 export async function openStage(overrides: Overrides = {}): Promise<Stage> {
   const broker = await runBroker(overrides);
   const { url } = broker;
-  const market = await openMarket(broker, nowhere);
+  const market = await openMarket(broker, flightsUrl);
   const acme = await market.addTenant('acme');
+  await call(broker, 'POST', '/v1/providers/skyways/agents', { id: 'trains', card: cardFor(trainsUrl) });
+  await call(broker, 'POST', '/v1/agents/skyways/trains/publish', { reason: 'test' });
+  await call(broker, 'POST', '/v1/tenants/acme/subscriptions', { agent: 'skyways/trains' });
   const flights = await newParty();
   const flightsClientId = 'skyways-flights';
   await call(broker, 'POST', '/v1/clients', {
@@ -110,6 +119,14 @@ export async function openStage(overrides: Overrides = {}): Promise<Stage> {
         subject_token: await acme.idToken(),
         subject_token_type: tokenType.idToken,
         audience: market.agent,
+        ...changes,
+      }),
+    passOn: (subjectToken, changes = {}) =>
+      send(flights, flightsClientId, {
+        grant_type: exchangeGrant,
+        subject_token: subjectToken,
+        subject_token_type: tokenType.accessToken,
+        audience: 'skyways/trains',
         ...changes,
       }),
     clientCredentials: (changes = {}) =>

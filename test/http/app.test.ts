@@ -102,6 +102,21 @@ describe('problem answers (RFC 9457)', () => {
     expect(made).toBe(0);
   });
 
+  it('says that the connection ends when it does not read the body', async () => {
+    const response = await post(JSON.stringify({ name: 'x'.repeat(2 << 20) }));
+    expect([response.status, response.headers.get('connection')]).toEqual([413, 'close']);
+    expect((await post('{"name":"a"}')).headers.get('connection')).toBeNull();
+  });
+
+  it.each([
+    ['who brings no token', {}, 401, 'Bearer'],
+    ['a wrong token', { Authorization: 'Bearer nope' }, 401, 'Bearer error="invalid_token"'],
+    ['a token that may too little', acme, 403, 'Bearer error="insufficient_scope"'],
+  ])('challenges %s (RFC 6750 §3)', async (_, credentials, status, challenge) => {
+    const response = await post('{"name":"a"}', { ...credentials, ...json });
+    expect([response.status, response.headers.get('www-authenticate')]).toEqual([status, challenge]);
+  });
+
   it('names the wrong field by JSON Pointer', async () => {
     expect(await problem(await post('{"name":"much too long a name"}'))).toMatchObject({
       errors: [{ path: '/name' }],
