@@ -9,6 +9,7 @@ import { limitBody, limitBodyTo, limitDepth, requireJson } from './body-rules.ts
 import { docsPage } from './docs-page.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { idempotency } from './idempotency.ts';
+import { oauthFailure } from './oauth-failure.ts';
 import { openApiDocument } from './openapi.ts';
 import { problemResponse, toFault } from './problem.ts';
 import { requestId } from './request-id.ts';
@@ -34,7 +35,7 @@ export function createApp(deps: AppDeps): Router {
     const fault = toFault(error);
     if (fault === undefined || fault.code === 'unavailable')
       deps.log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'request failed');
-    return problemResponse(c, error);
+    return c.req.path.startsWith('/oauth/') ? oauthFailure(c, error) : problemResponse(c, error);
   });
   app.notFound((c) =>
     problemResponse(c, new Fault('not_found', `There is no ${c.req.method} ${c.req.path}.`)),
@@ -42,7 +43,10 @@ export function createApp(deps: AppDeps): Router {
 
   app.use('/v1/*', limitBody, requireJson, limitDepth, authenticate(deps.authenticators), idempotency(deps));
   // Tokens and assertions are bounded well below this by the token endpoint itself.
-  app.use('/oauth/*', limitBodyTo(128 * 1024, tooLargeForOAuth));
+  app.use(
+    '/oauth/*',
+    limitBodyTo(128 * 1024, (c) => oauthFailure(c, new Fault('payload_too_large', 'The body is too large.'))),
+  );
 
   for (const router of deps.routers) app.route('/', router);
   app.route('/', healthRoutes(deps.readiness));
@@ -59,12 +63,4 @@ export function createApp(deps: AppDeps): Router {
   });
   app.get('/', (c) => c.redirect('/docs'));
   return app;
-}
-
-/** `/oauth/*` speaks RFC 6749 errors, also about a body that is refused before the endpoint sees it. */
-function tooLargeForOAuth(): Response {
-  return Response.json(
-    { error: 'invalid_request', error_description: 'The body is too large.' },
-    { status: 413, headers: { 'Cache-Control': 'no-store' } },
-  );
 }
