@@ -18,6 +18,7 @@ import { createRegistry } from './registry/index.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { openLmdbStore } from './storage/lmdb/index.ts';
 import type { Store } from './storage/port.ts';
+import { sealCursors } from './storage/sealed-cursors.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createTenancy } from './tenancy/index.ts';
 import { tenancyRoutes } from './tenancy/routes.ts';
@@ -53,7 +54,8 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const ids = overrides.ids ?? systemIds;
   const log = overrides.log ?? createLog({ level: config.LOG_LEVEL });
   const masterKey = await loadMasterKey(config);
-  const store = overrides.store ?? openLmdbStore({ clock, directory: config.BROKER_DATA_DIR });
+  const engine = overrides.store ?? openLmdbStore({ clock, directory: config.BROKER_DATA_DIR });
+  const store = sealCursors(engine, masterKey);
   const outbound =
     overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });
 

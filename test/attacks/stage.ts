@@ -27,13 +27,20 @@ export interface Stage {
   readonly market: Market;
   readonly acme: MarketTenant;
   readonly globex: MarketTenant;
+  /** Ends with the stage. */
+  adopt<T extends { close(): Promise<void> }>(part: T): T;
   close(): Promise<void>;
 }
 
 export async function openStage(overrides: Overrides = {}): Promise<Stage> {
   const clock: Clock = overrides.clock ?? systemClock;
   const store = recordWrites(overrides.store ?? openMemoryStore({ clock }));
-  const agent = await scriptedAgent();
+  const parts: { close(): Promise<void> }[] = [];
+  const adopt = <T extends { close(): Promise<void> }>(part: T): T => {
+    parts.push(part);
+    return part;
+  };
+  const agent = adopt(await scriptedAgent());
   const broker = await runBroker({ ...overrides, store });
   const market = await openMarket(broker, agent.url);
   return {
@@ -45,9 +52,10 @@ export async function openStage(overrides: Overrides = {}): Promise<Stage> {
     market,
     acme: await market.addTenant('acme'),
     globex: await market.addTenant('globex'),
+    adopt,
     close: async () => {
       await broker.close();
-      await agent.close();
+      for (const part of parts) await part.close();
     },
   };
 }
@@ -84,7 +92,7 @@ export async function addCompany(
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<Company> {
   const [provider = '', name = ''] = agent.split('/');
-  const upstream = await scriptedAgent();
+  const upstream = stage.adopt(await scriptedAgent());
   await call(stage, 'POST', '/v1/providers', { id: provider, name: provider });
   await call(stage, 'POST', `/v1/providers/${provider}/agents`, {
     id: name,
