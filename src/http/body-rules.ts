@@ -3,15 +3,21 @@ import { createMiddleware } from 'hono/factory';
 import type { HttpEnv } from '../api/env.ts';
 import { Fault } from '../kernel/fault.ts';
 
-export const maxBodyBytes = 1024 * 1024;
+/** No management call needs more. */
+export const limitBody = limit(1024 * 1024);
 
-/** No management call needs more. Counted while it arrives when no length was announced. */
-export const limitBody = bodyLimit({
-  maxSize: maxBodyBytes,
-  onError: () => {
-    throw new Fault('payload_too_large', `The body may have ${maxBodyBytes} bytes.`);
-  },
-});
+/** Tokens and assertions are bounded well below this by the token endpoint itself. */
+export const limitForm = limit(128 * 1024);
+
+/** Counted while it arrives when no length was announced. */
+function limit(maxBytes: number) {
+  return bodyLimit({
+    maxSize: maxBytes,
+    onError: () => {
+      throw new Fault('payload_too_large', `The body may have ${maxBytes} bytes.`);
+    },
+  });
+}
 
 const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset="?utf-8"?)?$/i;
 
