@@ -17,77 +17,67 @@ beforeAll(async () => {
 });
 afterAll(() => agent.close());
 
-/** One attempt on each surface: whether it was acknowledged. A refusal has to be in the surface's own language. */
-async function prepare(market: Market) {
+/** How each surface says, in its own language, that the store cannot write. */
+const refusals = {
+  exchange: '503 temporarily_unavailable, again in 1 s',
+  call: '503 BROKER_UNAVAILABLE, again in 1 s',
+  usage: '503 unavailable, again in 1 s',
+  management: '503 unavailable, again in 1 s',
+};
+
+type Surface = keyof typeof refusals;
+const surfaces = Object.keys(refusals) as Surface[];
+
+interface Prepared {
+  /** `done` when it was acknowledged, else how it was refused. */
+  readonly attempt: (surface: Surface) => Promise<string>;
+  /** Everything that was acknowledged is there, once. */
+  readonly verify: () => Promise<void>;
+}
+
+async function prepare(market: Market): Promise<Prepared> {
   await call(market, 'POST', '/v1/meters', { key: 'searches', aggregation: 'sum', unit: 'searches' });
   const tenant = await market.addTenant('acme');
   const line = await openLine(market, tenant);
   const provider = await market.providerToken();
   const time = new Date().toISOString();
-  const acknowledged = { calls: 0, events: [] as string[], tenants: ['acme'] };
+  const delegation = delegationOf(line.token);
   const event = (id: string) =>
-    usageEvent(market, {
-      tenant: 'acme',
-      delegation: delegationOf(line.token),
-      meter: 'searches',
-      id,
-      time,
-    });
-  let attempts = 0;
+    usageEvent(market, { tenant: 'acme', delegation, meter: 'searches', id, time });
+  const acknowledged = { calls: 0, events: [] as string[], tenants: ['acme'] };
+  let count = 0;
 
-  const surfaces = {
-    async exchange() {
-      const answer = await market.exchange(tenant);
-      const body: unknown = await answer.json();
-      if (answer.ok) return true;
-      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
-      expect(body).toMatchObject({ error: 'temporarily_unavailable' });
-      return false;
-    },
-    async call() {
+  const on: Record<Surface, () => Promise<string>> = {
+    exchange: async () => outcomeOf(await market.exchange(tenant)),
+    call: async () => {
       const answer = await line.call('SendMessage', say('hello'));
-      if (answer.body.result !== undefined) {
-        acknowledged.calls++;
-        return true;
-      }
-      expect([answer.status, answer.reason]).toEqual([503, 'BROKER_UNAVAILABLE']);
-      return false;
+      if (answer.body.result === undefined)
+        return `${answer.status} ${answer.reason}, again in ${answer.headers.get('retry-after')} s`;
+      acknowledged.calls++;
+      return 'done';
     },
-    async usage() {
-      const id = `e${++attempts}`;
-      const answer = await postUsage(market, provider, [event(id)]);
-      const body: unknown = await answer.json();
-      if (answer.ok) {
-        expect(body).toEqual({ results: [{ id, status: 'accepted' }] });
-        acknowledged.events.push(id);
-        return true;
-      }
-      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
-      expect(body).toMatchObject({ code: 'unavailable' });
-      return false;
+    usage: async () => {
+      const id = `e${++count}`;
+      const outcome = await outcomeOf(await postUsage(market, provider, [event(id)]));
+      if (outcome === 'done') acknowledged.events.push(id);
+      return outcome;
     },
-    async management() {
-      const id = `tenant-${++attempts}`;
-      const answer = await fetch(`${market.url}/v1/tenants`, {
+    management: async () => {
+      const id = `tenant-${++count}`;
+      const response = await fetch(`${market.url}/v1/tenants`, {
         method: 'POST',
         headers: { authorization: `Bearer ${market.token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ id, name: 'x'.repeat(200), tier: 'standard' }),
       });
-      const body: unknown = await answer.json();
-      if (answer.ok) {
-        acknowledged.tenants.push(id);
-        return true;
-      }
-      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
-      expect(body).toMatchObject({ code: 'unavailable' });
-      return false;
+      const outcome = await outcomeOf(response);
+      if (outcome === 'done') acknowledged.tenants.push(id);
+      return outcome;
     },
   };
 
   return {
-    surfaces,
-    /** Everything that was acknowledged is there, once. */
-    async verify() {
+    attempt: (surface) => on[surface](),
+    verify: async () => {
       for (const id of acknowledged.tenants)
         expect(await call(market, 'GET', `/v1/tenants/${id}`)).toMatchObject({ id });
       const again = await reportUsage(market, await market.providerToken(), acknowledged.events.map(event));
@@ -97,8 +87,7 @@ async function prepare(market: Market) {
         'GET',
         `/v1/tenants/acme/usage?from=${new Date(Date.now() - 86_400_000).toISOString()}`,
       );
-      const quantities = Object.fromEntries(items.map(({ meter, quantity }) => [meter, quantity]));
-      expect(quantities).toMatchObject({
+      expect(Object.fromEntries(items.map(({ meter, quantity }) => [meter, quantity]))).toMatchObject({
         calls: String(acknowledged.calls),
         searches: String(acknowledged.events.length),
       });
@@ -106,10 +95,14 @@ async function prepare(market: Market) {
   };
 }
 
-type Prepared = Awaited<ReturnType<typeof prepare>>;
+async function outcomeOf(response: Response): Promise<string> {
+  const body = (await response.json()) as { readonly code?: string; readonly error?: string };
+  if (response.ok) return 'done';
+  return `${response.status} ${body.code ?? body.error}, again in ${response.headers.get('retry-after')} s`;
+}
 
-async function expectService({ surfaces, verify }: Prepared): Promise<void> {
-  for (const [name, attempt] of Object.entries(surfaces)) expect(await attempt(), name).toBe(true);
+async function expectService({ attempt, verify }: Prepared): Promise<void> {
+  for (const surface of surfaces) expect([surface, await attempt(surface)]).toEqual([surface, 'done']);
   await verify();
 }
 
@@ -131,10 +124,11 @@ describe('a full disk', () => {
 
         disk.fill();
         // LMDB writes on into pages that are free inside its file; each success uses some of them up.
-        for (const [name, attempt] of Object.entries(prepared.surfaces)) {
-          let left = 1000;
-          while (left > 0 && (await attempt())) left--;
-          expect(left, `${name} goes on without end on a full disk`).toBeGreaterThan(0);
+        for (const surface of surfaces) {
+          let outcome = 'done';
+          for (let left = 1000; left > 0 && outcome === 'done'; left--)
+            outcome = await prepared.attempt(surface);
+          expect([surface, outcome]).toEqual([surface, refusals[surface]]);
         }
         expect(await call(market, 'GET', '/v1/tenants/acme')).toMatchObject({ id: 'acme' });
         expect((await fetch(`${market.url}/readyz`)).status).toBe(200);
@@ -163,8 +157,8 @@ describe('a full disk', () => {
     const prepared = await prepare(await openMarket(broker, agent.url));
     await expectService(prepared);
     full = true;
-    for (const [name, attempt] of Object.entries(prepared.surfaces))
-      expect(await attempt(), name).toBe(false);
+    for (const surface of surfaces)
+      expect([surface, await prepared.attempt(surface)]).toEqual([surface, refusals[surface]]);
     full = false;
     await expectService(prepared);
     await broker.close();
