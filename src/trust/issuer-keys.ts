@@ -82,14 +82,15 @@ export function createIssuerKeys(deps: {
     if (cached.running !== undefined) return cached.running;
     if (deps.clock.now() - cached.triedAt < minRefreshMs) return;
     cached.triedAt = deps.clock.now();
-    cached.running = fetchKeys(deps.outbound, uri).then((result) => {
-      cached.running = undefined;
-      if (result.ok) {
-        cached.keys = result.value;
-        cached.fetchedAt = deps.clock.now();
-        cached.problem = undefined;
-      } else cached.problem = result.error;
-    });
+    cached.running = fetchKeys(deps.outbound, uri)
+      .then((result) => {
+        if (result.ok) {
+          cached.keys = result.value;
+          cached.fetchedAt = deps.clock.now();
+          cached.problem = undefined;
+        } else cached.problem = result.error;
+      })
+      .finally(() => (cached.running = undefined));
     return cached.running;
   }
 
@@ -100,7 +101,9 @@ export function createIssuerKeys(deps: {
     const cached = entry(uri);
     const age = deps.clock.now() - cached.fetchedAt;
     const unknown = keyId !== undefined && cached.keys?.some((key) => key.keyId === keyId) !== true;
-    if (cached.keys === undefined || age > freshMs || unknown) await refresh(uri, cached);
+    if (cached.keys === undefined || age > hardAgeMs || unknown) await refresh(uri, cached);
+    // What is merely due is fetched beside: an issuer that is slow today does not slow its own tokens down.
+    else if (age > freshMs) refresh(uri, cached).catch(() => undefined);
     if (cached.keys === undefined || deps.clock.now() - cached.fetchedAt > hardAgeMs)
       return err(cached.problem ?? 'keys_unreachable');
     return ok(cached.keys);
