@@ -1,8 +1,10 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { testClock } from '../support/clock.ts';
+import type { OutboundResponse } from '../../src/outbound/port.ts';
+import { createIssuerKeys } from '../../src/trust/issuer-keys.ts';
 import { runBroker, type RunningBroker } from '../support/broker-in-process.ts';
+import { testClock } from '../support/clock.ts';
 import { call, type Market, type MarketTenant, openMarket } from '../support/market.ts';
 import { newParty, type Party } from '../support/party.ts';
 
@@ -117,5 +119,35 @@ it('keys that are known are used on, while the issuer hangs on an unknown one', 
   const asking = Array.from({ length: 20 }, () => market.exchange(tenant, unknown));
   await expect.poll(() => held.length).toBe(1);
   for (let n = 0; n < 20; n++) expect((await market.exchange(tenant)).status).toBe(200);
+  for (const response of held) response.end(JSON.stringify(idp.jwks));
   for (const answer of await Promise.all(asking)) expect(answer.status).toBe(400);
 }, 30_000);
+
+it('keys that are due are fetched again beside, and used on for a day while that fails', async () => {
+  const time = testClock();
+  const answers: ((response: OutboundResponse) => void)[] = [];
+  const keys = createIssuerKeys({
+    clock: time,
+    outbound: { fetch: () => new Promise((resolve) => void answers.push(resolve)) },
+  });
+  const document = (party: Party) => ({ status: 200, headers: {}, body: JSON.stringify(party.jwks) });
+  const find = (party: Party) =>
+    keys.find({ jwksUri: 'https://login.example/jwks' }, 'ES256', party.jwks.keys[0]?.kid);
+  const first = find(idp);
+  answers.pop()?.(document(idp));
+  expect(await first).toMatchObject({ ok: true, value: [expect.anything()] });
+
+  time.advance(11 * 60_000);
+  expect(await find(idp)).toMatchObject({ ok: true, value: [expect.anything()] });
+  expect(answers).toHaveLength(1);
+  const successor = await newParty();
+  answers.pop()?.(document(successor));
+  await expect.poll(() => find(successor)).toMatchObject({ ok: true, value: [expect.anything()] });
+
+  // What the issuer does not confirm for a day is not trusted any more.
+  time.advance(25 * 3_600_000);
+  const late = find(successor);
+  expect(answers).toHaveLength(1);
+  answers.pop()?.({ status: 500, headers: {}, body: '' });
+  expect(await late).toEqual({ ok: false, error: 'keys_unreachable' });
+});
