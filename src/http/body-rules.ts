@@ -1,32 +1,31 @@
-import type { Context, MiddlewareHandler } from 'hono';
+import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import type { HttpEnv } from '../api/env.ts';
 import { Fault } from '../kernel/fault.ts';
 
-export const maxBodyBytes = 1024 * 1024;
+/** No management call needs more. */
+export const limitBody = limit(1024 * 1024);
+
+/** Tokens and assertions are bounded well below this by the token endpoint itself. */
+export const limitForm = limit(128 * 1024);
 
 /**
- * Bodies of at most `maxSize` bytes. An announced length is believed, because node reads no more than that; without one the
- * bytes are counted while they arrive. Only that second case touches the body as a web stream, which costs more than an ES256 signature.
+ * An announced length is believed, because node reads no more than that; without one the bytes are counted while they arrive. Only
+ * that second case touches the body as a web stream, which costs more than an ES256 signature.
  */
-export function limitBodyTo(
-  maxSize: number,
-  onTooLarge: (c: Context<HttpEnv>) => Response,
-): MiddlewareHandler<HttpEnv> {
-  const counted = bodyLimit({ maxSize, onError: onTooLarge });
+function limit(maxBytes: number): MiddlewareHandler<HttpEnv> {
+  const refuse = (): never => {
+    throw new Fault('payload_too_large', `The body may have ${maxBytes} bytes.`);
+  };
+  const counted = bodyLimit({ maxSize: maxBytes, onError: refuse });
   return createMiddleware<HttpEnv>(async (c, next) => {
     const length = c.req.header('Content-Length');
     if (length === undefined || c.req.header('Transfer-Encoding') !== undefined) return counted(c, next);
-    if (Number(length) > maxSize) return onTooLarge(c);
+    if (Number(length) > maxBytes) refuse();
     return next();
   });
 }
-
-/** No management call needs more. */
-export const limitBody = limitBodyTo(maxBodyBytes, () => {
-  throw new Fault('payload_too_large', `The body may have ${maxBodyBytes} bytes.`);
-});
 
 const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset="?utf-8"?)?$/i;
 
