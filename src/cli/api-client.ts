@@ -9,6 +9,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly query?: Query;
   readonly body?: JsonValue;
+  /** Of the body. Default: `application/json`. */
+  readonly contentType?: string;
   /** For what everybody may read: sent without a token. */
   readonly anonymous?: boolean;
   /** Default: 30 s. */
@@ -42,6 +44,7 @@ export function createApiClient(connection: {
     path,
     query = {},
     body,
+    contentType = 'application/json',
     timeoutMs = defaultTimeoutMs,
   }: ApiRequest) {
     const parameters = Object.entries(query).flatMap(([name, value]) =>
@@ -51,7 +54,7 @@ export function createApiClient(connection: {
     const headers = {
       Accept: 'application/json, application/problem+json',
       ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...(body === undefined ? {} : { 'Content-Type': contentType }),
     };
     const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     const { status, text } = await exchange(`${broker}${path}${search}`, init, timeoutMs);

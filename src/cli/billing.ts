@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import { type PagingOptions, withConnection, withExamples, withPaging } from './options.ts';
+import { type PagingOptions, withConnection, withPaging } from './options.ts';
 import type { Column } from './table.ts';
 
 const periodColumns: readonly Column[] = [
@@ -14,7 +15,7 @@ const periodColumns: readonly Column[] = [
   { title: 'SETTLEMENTS', value: 'settlements', alignRight: true },
   { title: 'UNPRICED', value: 'unpricedCount', alignRight: true },
 ];
-const invoiceColumns: readonly Column[] = [
+export const invoiceColumns: readonly Column[] = [
   { title: 'ID', value: 'id' },
   { title: 'NUMBER', value: 'number' },
   { title: 'TENANT', value: 'tenant' },
@@ -89,7 +90,7 @@ export function addBillingCommands(program: Command, io: CliIo): void {
     .action(({ tenant, period, ...options }: DocumentFilter) =>
       showList(io, options, { path: '/v1/invoices', query: { tenant, period } }, invoiceColumns),
     );
-  withConnection(billing.command('invoice').argument('<id>'))
+  withConnection(billing.command('invoice').argument('<id>', 'from `billing invoices`'))
     .description('Shows an invoice with its lines.')
     .action((id: string, options: ConnectionOptions) =>
       showOne(io, options, { path: apiPath('v1', 'invoices', id) }),
@@ -101,7 +102,7 @@ export function addBillingCommands(program: Command, io: CliIo): void {
     .action(({ provider, period, ...options }: DocumentFilter) =>
       showList(io, options, { path: '/v1/settlements', query: { provider, period } }, settlementColumns),
     );
-  withConnection(billing.command('settlement').argument('<id>'))
+  withConnection(billing.command('settlement').argument('<id>', 'from `billing settlements`'))
     .description('Shows a settlement with its lines.')
     .action((id: string, options: ConnectionOptions) =>
       showOne(io, options, { path: apiPath('v1', 'settlements', id) }),

@@ -2,15 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import {
-  type BodyOptions,
-  list,
-  type PagingOptions,
-  withBody,
-  withConnection,
-  withExamples,
-} from './options.ts';
+import { type BodyOptions, list, type PagingOptions, withBody, withConnection } from './options.ts';
 import { readJsonObject } from './read-input.ts';
 import type { Column } from './table.ts';
 

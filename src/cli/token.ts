@@ -2,10 +2,11 @@ import { type Command, Option } from 'commander';
 import { decodeJwt, type JWK } from 'jose';
 import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
 import { BrokerError, type BrokerToken, createBrokerClient, type SubjectTokenType } from '../kit/index.ts';
-import { brokerAddress } from './connection.ts';
+import { brokerAddress, confidentialAddress } from './connection.ts';
+import { withExamples } from './examples.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
-import { list, withBroker, withExamples } from './options.ts';
+import { list, withBroker } from './options.ts';
 import { colorsFor, write, writeJson } from './output.ts';
 import { readJsonObject, readSecret } from './read-input.ts';
 import { formatRecord } from './table.ts';
@@ -79,8 +80,6 @@ async function runExchange(io: CliIo, options: ExchangeOptions): Promise<void> {
   const { subjectTokenFile, subjectTokenType, actorTokenFile, agent, resource, scope } = options;
   if (agent === undefined && resource === undefined)
     throw new Failure('usage', 'Say which agent the token is for: --agent provider/agent, or --resource.');
-  if ([options.key, subjectTokenFile, actorTokenFile].filter((path) => path === '-').length > 1)
-    throw new Failure('usage', 'Only one thing can come from standard input.');
   const subjectToken = await readSecret(io, subjectTokenFile, 'a token');
   const actorToken =
     actorTokenFile === undefined ? undefined : await readSecret(io, actorTokenFile, 'a token');
@@ -94,10 +93,10 @@ async function runWithClient(
   options: TokenOptions,
   ask: (client: ReturnType<typeof createBrokerClient>) => Promise<BrokerToken>,
 ): Promise<void> {
+  const broker = confidentialAddress(brokerAddress(io, options.broker));
   const privateKey = await readPrivateKey(io, options.key);
   let token: BrokerToken;
   try {
-    const broker = brokerAddress(io, options.broker);
     token = await ask(
       createBrokerClient({ broker, clientId: options.clientId, privateKey, keyId: options.keyId }),
     );
@@ -130,14 +129,11 @@ async function readPrivateKey(io: CliIo, path: string): Promise<JWK> {
 }
 
 function tokenFailure(error: unknown, keyPath: string): unknown {
-  if (error instanceof Failure) return error;
   if (!(error instanceof BrokerError))
     return new Failure(
       'usage',
       `The key in ${keyPath} cannot be used: ${error instanceof Error ? error.message : 'it is not valid'}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   const status = error.status ?? 0;
   const refused = status >= 400 && status < 500;
