@@ -41,6 +41,8 @@ export const configSchema = z.object({
   BROKER_OPERATOR_TOKEN: z
     .string()
     .min(24, 'must have at least 24 characters')
+    // RFC 6750 §2.1: nothing else can be sent as a bearer token.
+    .regex(/^[A-Za-z0-9._~+/=-]*$/, 'may only have letters, digits and . _ ~ + / = -')
     .optional()
     .describe(
       'Bearer token of the marketplace operator. Required unless BROKER_URL is on loopback; there one is made at first ' +
