@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Clock } from '../../kernel/clock.ts';
 import {
@@ -21,6 +20,7 @@ import {
   type Store,
   type Write,
 } from '../port.ts';
+import { checkDataFile, checkLockFile, dataFilePath } from './data-file.ts';
 import { decodeEntry, encodeEntry, type Entry, toRecord } from './entry.ts';
 import { expiryKey, expiryScanEnd, recordKey, recordKeyOf, sortOf } from './keys.ts';
 
@@ -28,6 +28,8 @@ export interface LmdbOptions {
   readonly clock: Clock;
   /** Made when missing, readable by its owner alone. */
   readonly directory: string;
+  /** For looking only: nothing is made, and a commit is refused. Throws when there is nothing to read. */
+  readonly readOnly?: boolean;
 }
 
 const sweepEveryMs = 30_000;
@@ -36,16 +38,17 @@ const sweepBatch = 2000;
 /**
  * The embedded engine. Commits that arrive together are synced together (group commit), off the event loop; a commit's
  * promise resolves after the sync. Several processes of one machine may open the same directory: conditions are checked
- * inside LMDB's single write transaction.
+ * inside LMDB's single write transaction. Throws `StorageError`: `corrupt` when the file there is not a whole store,
+ * `unavailable` when it cannot be opened.
  */
 export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<number> } {
-  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-  const root: RootDatabase<string, Buffer> = open({
-    path: join(options.directory, 'broker.mdb'),
-    keyEncoding: 'binary',
-    encoding: 'string',
-    maxDbs: 2,
-  });
+  const path = dataFilePath(options.directory);
+  const readOnly = options.readOnly ?? false;
+  checkLockFile(path);
+  if (!readOnly) mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  if (checkDataFile(path) === undefined && readOnly)
+    throw new StorageError('unavailable', `${path} is empty`);
+  const root = openRoot(path, readOnly);
   const records: Database<string, Buffer> = root.openDB({
     name: 'records',
     keyEncoding: 'binary',
@@ -140,11 +143,13 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
     });
   }
 
-  const sweeper = setInterval(() => {
-    // A failed sweep costs nothing but space, and the next one tries again.
-    sweep().catch(() => undefined);
-  }, sweepEveryMs);
-  sweeper.unref();
+  const sweeper = readOnly
+    ? undefined
+    : setInterval(() => {
+        // A failed sweep costs nothing but space, and the next one tries again.
+        sweep().catch(() => undefined);
+      }, sweepEveryMs);
+  sweeper?.unref();
 
   return {
     capabilities: { engine: 'lmdb', shared: true },
@@ -193,6 +198,7 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
 
     async commit(writes: readonly Write[]): Promise<CommitResult> {
       assertUsable();
+      if (readOnly) throw new StorageError('unavailable', 'the store was opened for reading only');
       const prepared = prepareCommit(writes);
       try {
         return await root.transaction(() => apply(prepared));
@@ -210,4 +216,12 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
       await root.close();
     },
   };
+}
+
+function openRoot(path: string, readOnly: boolean): RootDatabase<string, Buffer> {
+  try {
+    return open({ path, readOnly, keyEncoding: 'binary', encoding: 'string', maxDbs: 2 });
+  } catch (error) {
+    throw new StorageError('unavailable', `${path}: ${error instanceof Error ? error.message : ''}`, error);
+  }
 }
