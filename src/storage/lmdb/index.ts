@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 import type { Clock } from '../../kernel/clock.ts';
 import {
   checkKey,
@@ -219,8 +219,17 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
 }
 
 function openRoot(path: string, readOnly: boolean): RootDatabase<string, Buffer> {
+  // Read by LMDB, but not in its types: what is in the store is for the broker's own user, whoever may enter the directory.
+  const options: RootDatabaseOptionsWithPath & { readonly permissionsMode: number } = {
+    path,
+    readOnly,
+    permissionsMode: 0o600,
+    keyEncoding: 'binary',
+    encoding: 'string',
+    maxDbs: 2,
+  };
   try {
-    return open({ path, readOnly, keyEncoding: 'binary', encoding: 'string', maxDbs: 2 });
+    return open(options);
   } catch (error) {
     throw new StorageError('unavailable', `${path}: ${error instanceof Error ? error.message : ''}`, error);
   }
