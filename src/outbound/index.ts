@@ -18,6 +18,20 @@ const connectionsPerOrigin = 128;
 const defaultMaxBytes = 1024 * 1024;
 const defaultTimeoutMs = 5000;
 
+/**
+ * undici says at each start that its decompression is experimental. Its version is pinned and what we need of it is tested: operators
+ * need not read that.
+ */
+function decompress(): ReturnType<typeof interceptors.decompress> {
+  const emitWarning = process.emitWarning.bind(process);
+  process.emitWarning = () => undefined;
+  try {
+    return interceptors.decompress();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
 export function createOutbound(options: OutboundOptions): Outbound {
   const connect = guardedConnector({
     allowPrivateNetwork: options.allowPrivateNetwork,
@@ -29,7 +43,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     connections: 8,
     maxHeaderSize: 16 * 1024,
     maxOrigins: 1000,
-  }).compose(interceptors.decompress());
+  }).compose(decompress());
   const pools = new Map<string, Pool>();
 
   return {
