@@ -5,6 +5,7 @@ import { addAgreementCommands } from './agreements.ts';
 import { addAuditCommands } from './audit.ts';
 import { addBillingCommands } from './billing.ts';
 import { addClientCommands } from './clients.ts';
+import { addDoctorCommand } from './doctor.ts';
 import { exitCodes } from './failure.ts';
 import { addHelpCommand, configureHelp, optionGroups } from './help.ts';
 import { addInitCommand } from './init.ts';
@@ -50,6 +51,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   program.commandsGroup('Running a broker:');
   addServeCommand(program, io);
   addInitCommand(program, io);
+  addDoctorCommand(program, io);
   program.commandsGroup('Companies, agents and trust:');
   addProviderCommands(program, io);
   addIssuerCommands(program, io);

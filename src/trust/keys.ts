@@ -80,6 +80,18 @@ export async function createKeys(deps: {
   };
 }
 
+/**
+ * Whether this master key opens the keys that are there; `none` before the first start. Makes nothing. Throws
+ * {@link MasterKeyError} when it does not.
+ */
+export async function checkMasterKey(deps: Pick<KeyDeps, 'store' | 'masterKey'>): Promise<'fits' | 'none'> {
+  const places = purposes.map((sort) => ({ partition: 'signing-keys', sort }));
+  const records = await deps.store.getMany<KeyRecord>(places);
+  const present = records.flatMap((record) => record?.value ?? []);
+  for (const { encrypted, keyId } of present) decrypt(encrypted, deps.masterKey, keyId);
+  return present.length === 0 ? 'none' : 'fits';
+}
+
 interface LoadedKey extends SigningKey {
   readonly publicKey: KeyObject;
   readonly publicJwk: JsonWebKey;
