@@ -95,7 +95,7 @@ function addUpdate(tenants: Command, io: CliIo): void {
         await showOne(io, options, {
           method: 'PATCH',
           path: apiPath('v1', 'tenants', id),
-          body: await requestBody(io, options, { ...taken, name, tier, region, residency }),
+          body: await requestBody(io, options, { name, tier, region, residency, ...taken }),
         });
       }),
     'tenants update acme --tier premium',

@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts
 import { BrokerError, type BrokerToken, createBrokerClient, type SubjectTokenType } from '../kit/index.ts';
 import { brokerAddress, confidentialAddress } from './connection.ts';
 import { withExamples } from './examples.ts';
-import { Failure } from './failure.ts';
+import { type ExitReason, Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
 import { list, withBroker } from './options.ts';
 import { colorsFor, write, writeJson } from './output.ts';
@@ -58,7 +58,7 @@ export function addTokenCommands(program: Command, io: CliIo): void {
     asClient(token.command('client-credentials'))
       .description('Gets a token for the management API, limited to what its client may do.')
       .action((options: TokenOptions) =>
-        runWithClient(io, options, (client) => client.clientCredentials(options.scope ?? [])),
+        runWithClient(io, options, (client) => client.clientCredentials(options.scope)),
       ),
     'token client-credentials --client-id skyways-usage --key skyways.jwk --scope usage:read > token.txt',
     'usage show --token-file token.txt',
@@ -135,15 +135,21 @@ function tokenFailure(error: unknown, keyPath: string): unknown {
       `The key in ${keyPath} cannot be used: ${error instanceof Error ? error.message : 'it is not valid'}`,
       { cause: error },
     );
-  const status = error.status ?? 0;
-  const refused = status >= 400 && status < 500;
+  const { status } = error;
   return new Failure(
-    error.code === 'unreachable' ? 'unreachable' : refused ? 'refused' : 'failed',
-    `${error.message} (${status === 0 ? '' : `${status} `}${error.code})`,
+    reasonOf(error),
+    `${error.message} (${status === undefined ? '' : `${status} `}${error.code})`,
     {
       cause: error,
-      problem: { code: error.code, detail: error.message, ...(status === 0 ? {} : { status }) },
+      problem: { code: error.code, detail: error.message, ...(status === undefined ? {} : { status }) },
       hints: error.retryAfterSeconds === undefined ? [] : [`Try again in ${error.retryAfterSeconds} s.`],
     },
   );
+}
+
+function reasonOf({ code, status }: BrokerError): ExitReason {
+  if (code === 'unreachable') return 'unreachable';
+  if (status !== undefined) return status >= 400 && status < 500 ? 'refused' : 'failed';
+  // Without an answer: what was asked for was wrong before anything was sent.
+  return code === 'answer_invalid' || code === 'temporarily_unavailable' ? 'failed' : 'usage';
 }
