@@ -74,15 +74,26 @@ export function createApiClient(connection: {
         const { body } = await request(
           cursor === undefined ? list : { ...list, query: { ...list.query, cursor } },
         );
-        const { items, nextCursor } = isJsonObject(body) ? body : {};
-        if (!Array.isArray(items))
-          throw new Failure('failed', `${broker}${list.path} answered something that is no list.`);
-        yield items.filter((item: JsonValue) => isJsonObject(item));
+        const { items, nextCursor } = readPage(body);
+        yield items;
         if (nextCursor !== undefined && nextCursor === cursor)
           throw new Failure('failed', `${broker}${list.path} gave the same page twice.`);
-        cursor = typeof nextCursor === 'string' ? nextCursor : undefined;
+        cursor = nextCursor;
       } while (cursor !== undefined);
     },
+  };
+}
+
+/** A list's answer, `{items, nextCursor?}`. Throws `failed` for what is none. */
+export function readPage(body: JsonValue): {
+  readonly items: readonly JsonObject[];
+  readonly nextCursor: string | undefined;
+} {
+  const { items, nextCursor } = isJsonObject(body) ? body : {};
+  if (!Array.isArray(items)) throw new Failure('failed', 'The answer is not a list: is it the broker’s?');
+  return {
+    items: items.filter((item: JsonValue) => isJsonObject(item)),
+    nextCursor: typeof nextCursor === 'string' ? nextCursor : undefined,
   };
 }
 
@@ -125,6 +136,10 @@ function whyNot(error: unknown, timeoutMs: number): string {
   const words: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'nothing listens there',
     ECONNRESET: 'the connection was cut',
+    UND_ERR_SOCKET: 'the connection was cut',
+    UND_ERR_CONNECT_TIMEOUT: 'the connection took too long',
+    EHOSTUNREACH: 'there is no way to it from here',
+    ENETUNREACH: 'there is no way to it from here',
     ENOTFOUND: 'the name is not known',
     EAI_AGAIN: 'the name cannot be looked up now',
   };
