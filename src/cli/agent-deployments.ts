@@ -42,11 +42,14 @@ interface DeploymentChange extends BodyOptions {
 }
 
 export function addDeploymentCommands(agents: Command, io: CliIo): void {
-  withConnection(agents.command('deployments').argument('<agent>', 'provider/agent', agentArgument))
-    .description('Lists where an agent runs.')
-    .action((agent: AgentId, options: ConnectionOptions) =>
-      showList(io, options, { path: apiPath('v1', 'agents', ...agent, 'deployments') }, columns),
-    );
+  withExamples(
+    withConnection(agents.command('deployments').argument('<agent>', 'provider/agent', agentArgument))
+      .description('Lists where an agent runs.')
+      .action((agent: AgentId, options: ConnectionOptions) =>
+        showList(io, options, { path: apiPath('v1', 'agents', ...agent, 'deployments') }, columns),
+      ),
+    'agents deployments skyways/flights',
+  );
   withExamples(
     withBody(agents.command('deploy').argument('<agent>', 'provider/agent', agentArgument))
       .description('Adds a place where an agent runs; callers keep the one address that they have.')

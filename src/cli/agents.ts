@@ -68,11 +68,14 @@ export function addAgentCommands(program: Command, io: CliIo): void {
     'agents search flights',
     'agents search --provider skyways --streaming --json',
   );
-  withConnection(agents.command('show').argument('<agent>', 'provider/agent', agentArgument))
-    .description('Shows an agent.')
-    .action((agent: AgentId, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'agents', ...agent) }),
-    );
+  withExamples(
+    withConnection(agents.command('show').argument('<agent>', 'provider/agent', agentArgument))
+      .description('Shows an agent.')
+      .action((agent: AgentId, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'agents', ...agent) }),
+      ),
+    'agents show skyways/flights',
+  );
   withExamples(
     withBroker(agents.command('card').argument('<agent>', 'provider/agent', agentArgument))
       .description('Prints the agent’s card as callers get it: brokered and signed. Always JSON.')
@@ -86,11 +89,14 @@ export function addAgentCommands(program: Command, io: CliIo): void {
       ),
     'agents card skyways/flights | jq .supportedInterfaces',
   );
-  withPaging(agents.command('versions').argument('<agent>', 'provider/agent', agentArgument))
-    .description('Lists the versions of an agent’s card; with --json the cards too.')
-    .action((agent: AgentId, options: PagingOptions) =>
-      showList(io, options, { path: apiPath('v1', 'agents', ...agent, 'versions') }, versionColumns),
-    );
+  withExamples(
+    withPaging(agents.command('versions').argument('<agent>', 'provider/agent', agentArgument))
+      .description('Lists the versions of an agent’s card; with --json the cards too.')
+      .action((agent: AgentId, options: PagingOptions) =>
+        showList(io, options, { path: apiPath('v1', 'agents', ...agent, 'versions') }, versionColumns),
+      ),
+    'agents versions skyways/flights',
+  );
   addRegister(agents, io);
   addDeploymentCommands(agents, io);
   for (const { name, description } of [
@@ -111,9 +117,12 @@ export function addAgentCommands(program: Command, io: CliIo): void {
         ),
       `agents ${name} skyways/flights`,
     );
-  withConnection(agents.command('refresh').argument('<agent>', 'provider/agent', agentArgument))
-    .description('Reads the card again from its URL, as a new version.')
-    .action((agent: AgentId, options: ConnectionOptions) =>
-      showOne(io, options, { method: 'POST', path: apiPath('v1', 'agents', ...agent, 'refresh') }),
-    );
+  withExamples(
+    withConnection(agents.command('refresh').argument('<agent>', 'provider/agent', agentArgument))
+      .description('Reads the card again from its URL, as a new version.')
+      .action((agent: AgentId, options: ConnectionOptions) =>
+        showOne(io, options, { method: 'POST', path: apiPath('v1', 'agents', ...agent, 'refresh') }),
+      ),
+    'agents refresh skyways/flights',
+  );
 }

@@ -38,9 +38,12 @@ export function addAgreementCommands(program: Command, io: CliIo): void {
     .command('agreements')
     .description('Which company may pass tenants’ context on to which.');
 
-  withPaging(agreements.command('list'))
-    .description('Lists agreements.')
-    .action((options: PagingOptions) => showList(io, options, { path: '/v1/agreements' }, columns));
+  withExamples(
+    withPaging(agreements.command('list'))
+      .description('Lists agreements.')
+      .action((options: PagingOptions) => showList(io, options, { path: '/v1/agreements' }, columns)),
+    'agreements list --all',
+  );
   withExamples(
     withBody(agreements.command('create'))
       .description('Lets one party pass tenants’ context to another.')

@@ -48,14 +48,20 @@ export function addClientCommands(program: Command, io: CliIo): void {
     .command('clients')
     .description('Programs that may ask for tokens, by their own key.');
 
-  withPaging(clients.command('list'))
-    .description('Lists clients.')
-    .action((options: PagingOptions) => showList(io, options, { path: '/v1/clients' }, columns));
-  withConnection(clients.command('show').argument('<client>', 'its id'))
-    .description('Shows a client.')
-    .action((id: string, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'clients', id) }),
-    );
+  withExamples(
+    withPaging(clients.command('list'))
+      .description('Lists clients.')
+      .action((options: PagingOptions) => showList(io, options, { path: '/v1/clients' }, columns)),
+    'clients list --all',
+  );
+  withExamples(
+    withConnection(clients.command('show').argument('<client>', 'its id'))
+      .description('Shows a client.')
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'clients', id) }),
+      ),
+    'clients show acme-app',
+  );
   addCreate(clients, io);
   withExamples(
     withConnection(
@@ -78,11 +84,14 @@ export function addClientCommands(program: Command, io: CliIo): void {
     },
     { name: 'enable', status: 'active', description: 'Lets a disabled client work again.' },
   ])
-    withConnection(clients.command(name).argument('<client>', 'its id'))
-      .description(description)
-      .action((id: string, options: ConnectionOptions) =>
-        showOne(io, options, { method: 'PATCH', path: apiPath('v1', 'clients', id), body: { status } }),
-      );
+    withExamples(
+      withConnection(clients.command(name).argument('<client>', 'its id'))
+        .description(description)
+        .action((id: string, options: ConnectionOptions) =>
+          showOne(io, options, { method: 'PATCH', path: apiPath('v1', 'clients', id), body: { status } }),
+        ),
+      `clients ${name} acme-app`,
+    );
 }
 
 function addCreate(clients: Command, io: CliIo): void {

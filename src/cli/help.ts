@@ -1,4 +1,5 @@
 import { type Argument, type Command, Help, Option } from 'commander';
+import { withExamples } from './examples.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
 import { colorsFor, isColorful } from './output.ts';
@@ -51,7 +52,7 @@ export function addHelpCommand(program: Command): void {
       .usage('<command>')
       .helpCommand(false)
       .addHelpText('after', `\nMore about each: a2a-broker ${group.name()} <command> --help`);
-  program
+  const help = program
     .command('help')
     .argument('[command...]', 'its name, such as agents register')
     .description('Shows the help of a command.')
@@ -67,6 +68,7 @@ export function addHelpCommand(program: Command): void {
       }
       command.outputHelp();
     });
+  withExamples(help, 'help agents register');
 }
 
 /** `<agent>`, `[words...]` */

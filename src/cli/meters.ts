@@ -21,9 +21,12 @@ interface NewMeter extends BodyOptions {
 
 export function addMeterCommands(program: Command, io: CliIo): void {
   const meters = program.command('meters').description('What is counted, and whose word counts.');
-  withConnection(meters.command('list'))
-    .description('Lists meters.')
-    .action((options: ConnectionOptions) => showList(io, options, { path: '/v1/meters' }, columns));
+  withExamples(
+    withConnection(meters.command('list'))
+      .description('Lists meters.')
+      .action((options: ConnectionOptions) => showList(io, options, { path: '/v1/meters' }, columns)),
+    'meters list',
+  );
   withExamples(
     withBody(meters.command('create'))
       .description('Defines a meter on which providers report. It means one thing for ever.')

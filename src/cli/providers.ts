@@ -39,11 +39,14 @@ export function addProviderCommands(program: Command, io: CliIo): void {
     'providers list',
     'providers list --all --json | jq -r ".items[].id"',
   );
-  withConnection(providers.command('show').argument('<provider>', 'its id'))
-    .description('Shows a provider.')
-    .action((id: string, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'providers', id) }),
-    );
+  withExamples(
+    withConnection(providers.command('show').argument('<provider>', 'its id'))
+      .description('Shows a provider.')
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'providers', id) }),
+      ),
+    'providers show skyways',
+  );
   withExamples(
     withBody(providers.command('create'))
       .description('Admits a provider; it is active at once.')

@@ -56,17 +56,20 @@ export function addSubscriptionCommands(program: Command, io: CliIo): void {
       ),
     'subscriptions add acme --agent skyways/flights --plan flights-2026 --scopes a2a:invoke,a2a:read',
   );
-  withConnection(
-    subscriptions
-      .command('cancel')
-      .argument('<tenant>', 'whose it is')
-      .argument('<subscription>', 'its id, from `tenants subscriptions`'),
-  )
-    .description('Cancels a subscription, at once.')
-    .action((tenant: string, subscription: string, options: ConnectionOptions) =>
-      showOne(io, options, {
-        method: 'DELETE',
-        path: apiPath('v1', 'tenants', tenant, 'subscriptions', subscription),
-      }),
-    );
+  withExamples(
+    withConnection(
+      subscriptions
+        .command('cancel')
+        .argument('<tenant>', 'whose it is')
+        .argument('<subscription>', 'its id, from `tenants subscriptions`'),
+    )
+      .description('Cancels a subscription, at once.')
+      .action((tenant: string, subscription: string, options: ConnectionOptions) =>
+        showOne(io, options, {
+          method: 'DELETE',
+          path: apiPath('v1', 'tenants', tenant, 'subscriptions', subscription),
+        }),
+      ),
+    'subscriptions cancel acme sub_01JQ…',
+  );
 }

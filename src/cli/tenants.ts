@@ -45,11 +45,14 @@ export function addTenantCommands(program: Command, io: CliIo): void {
       .action((options: PagingOptions) => showList(io, options, { path: '/v1/tenants' }, columns)),
     'tenants list --all',
   );
-  withConnection(tenants.command('show').argument('<tenant>', 'its id'))
-    .description('Shows a tenant.')
-    .action((id: string, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'tenants', id) }),
-    );
+  withExamples(
+    withConnection(tenants.command('show').argument('<tenant>', 'its id'))
+      .description('Shows a tenant.')
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'tenants', id) }),
+      ),
+    'tenants show acme',
+  );
   withExamples(
     withBody(tenants.command('create'))
       .description('Creates a tenant.')
@@ -73,12 +76,19 @@ export function addTenantCommands(program: Command, io: CliIo): void {
     { name: 'suspend', description: 'Stops everything for a tenant, at once.' },
     { name: 'reinstate', description: 'Lets a suspended tenant work again.' },
   ])
-    withConnection(tenants.command(name).argument('<tenant>', 'its id'))
-      .description(description)
-      .requiredOption('--reason <text>', 'why; kept with the tenant and in the audit log')
-      .action((id: string, { reason, ...options }: ConnectionOptions & { readonly reason: string }) =>
-        showOne(io, options, { method: 'POST', path: apiPath('v1', 'tenants', id, name), body: { reason } }),
-      );
+    withExamples(
+      withConnection(tenants.command(name).argument('<tenant>', 'its id'))
+        .description(description)
+        .requiredOption('--reason <text>', 'why; kept with the tenant and in the audit log')
+        .action((id: string, { reason, ...options }: ConnectionOptions & { readonly reason: string }) =>
+          showOne(io, options, {
+            method: 'POST',
+            path: apiPath('v1', 'tenants', id, name),
+            body: { reason },
+          }),
+        ),
+      `tenants ${name} acme --reason "${name === 'suspend' ? 'contract ended' : 'contract renewed'}"`,
+    );
 }
 
 function addUpdate(tenants: Command, io: CliIo): void {

@@ -65,11 +65,14 @@ export function addUsageCommands(program: Command, io: CliIo): void {
     'usage show --tenant acme --window day --group-by agent,meter,kind',
   );
   addReport(usage, io);
-  withPaging(usage.command('quarantine').argument('<provider>', 'who reported'))
-    .description('Lists events that a provider reported and that are not billed, and why.')
-    .action((provider: string, options: PagingOptions) =>
-      showList(io, options, { path: '/v1/usage/quarantine', query: { provider } }, quarantineColumns),
-    );
+  withExamples(
+    withPaging(usage.command('quarantine').argument('<provider>', 'who reported'))
+      .description('Lists events that a provider reported and that are not billed, and why.')
+      .action((provider: string, options: PagingOptions) =>
+        showList(io, options, { path: '/v1/usage/quarantine', query: { provider } }, quarantineColumns),
+      ),
+    'usage quarantine skyways --all',
+  );
 }
 
 /** Which usage is added up, and how. */

@@ -19,7 +19,7 @@ beforeAll(async () => {
   used = new Set();
   const realFetch = globalThis.fetch;
   vi.spyOn(globalThis, 'fetch').mockImplementation((input, init) => {
-    called.push(`${init?.method ?? 'GET'} ${new URL(String(input)).pathname}`);
+    called.push(`${init?.method ?? 'GET'} ${new URL(new Request(input).url).pathname}`);
     return realFetch(input, init);
   });
 });

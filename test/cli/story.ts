@@ -22,12 +22,12 @@ export interface Story {
   /** The month in which the call was. */
   readonly month: string;
   /** Writes a file of this content (JSON unless it is a text) and answers its path. */
-  file(name: string, content: unknown): Promise<string>;
+  readonly file: (name: string, content: unknown) => Promise<string>;
   /** A party's private key in a file. */
-  keyFile(party: Party): Promise<string>;
+  readonly keyFile: (party: Party) => Promise<string>;
   /** An event about the call, as the provider reports it. */
-  reported(id: string, quantities: Readonly<Record<string, string>>): unknown;
-  close(): Promise<void>;
+  readonly reported: (id: string, quantities: Readonly<Record<string, string>>) => unknown;
+  readonly close: () => Promise<void>;
 }
 
 export async function openStory(): Promise<Story> {
