@@ -14,8 +14,8 @@ export function addServeCommand(program: Command, io: CliIo): void {
     .summary('Starts the broker.')
     .description(
       'Starts the broker with the configuration of the environment (docs/configuration.md). Standard output carries the ' +
-        'log, one JSON object a line; what people need to know is on standard error. SIGTERM or SIGINT lets running ' +
-        'calls end and then stops; a second one stops at once.',
+        'log, one JSON object a line; what people need to know is on standard error, or with --json in the first line of standard ' +
+        'output. SIGTERM or SIGINT lets running calls end and then stops; a second one stops at once.',
     )
     .action((options: { readonly json?: boolean }) => runServe(io, options.json === true));
   withExamples(serve, 'serve', 'serve --json >> broker.log');

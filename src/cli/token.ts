@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { decodeJwt, type JWK } from 'jose';
-import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
+import { decodeJwt } from 'jose';
+import type { JsonObject } from '../kernel/json.ts';
 import { BrokerError, type BrokerToken, createBrokerClient, type SubjectTokenType } from '../kit/index.ts';
 import { brokerAddress, confidentialAddress } from './connection.ts';
 import { withExamples } from './examples.ts';
@@ -8,7 +8,8 @@ import { type ExitReason, Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
 import { list, withBroker } from './options.ts';
 import { colorsFor, write, writeJson } from './output.ts';
-import { readJsonObject, readSecret } from './read-input.ts';
+import { readSecret } from './read-input.ts';
+import { readPrivateKey } from './read-private-key.ts';
 import { formatRecord } from './table.ts';
 
 interface TokenOptions {
@@ -114,18 +115,6 @@ async function printToken(io: CliIo, options: TokenOptions, token: BrokerToken):
     io.stdout,
     claims === undefined ? `${token.accessToken}\n` : formatRecord(claims, colorsFor(io.stdout, io.env)),
   );
-}
-
-async function readPrivateKey(io: CliIo, path: string): Promise<JWK> {
-  const value = await readJsonObject(io, path);
-  const keys: JsonValue | undefined = value['keys'];
-  const candidates = Array.isArray(keys) ? keys.filter((key: JsonValue) => isJsonObject(key)) : [value];
-  const [key, ...others] = candidates.filter((candidate) => typeof candidate['d'] === 'string');
-  if (key === undefined)
-    throw new Failure('usage', `${path} holds no private key: a JWK with "d" was expected.`);
-  if (others.length > 0)
-    throw new Failure('usage', `${path} holds several private keys: give a file with one.`);
-  return key as JWK;
 }
 
 function tokenFailure(error: unknown, keyPath: string): unknown {

@@ -16,6 +16,8 @@ export interface Setting {
   readonly stdin?: string;
   /** Both outputs as a terminal of 80 columns. */
   readonly tty?: boolean;
+  /** For `serve`; without it none starts. */
+  readonly createBroker?: CliIo['createBroker'];
 }
 
 /** What a command line does, in this process, with everything that it writes. Knows no data directory unless it is told one. */
@@ -39,15 +41,19 @@ export function operatorCli(broker: Operator) {
 export function ioOf(
   stdout: OutputStream,
   stderr: OutputStream,
-  { env = {}, stdin = '' }: Setting = {},
+  { env = {}, stdin = '', createBroker = noBroker }: Setting = {},
 ): CliIo {
   return {
-    createBroker: () => Promise.reject(new Error('this test starts no broker')),
+    createBroker,
     env: { BROKER_DATA_DIR: join(tmpdir(), 'there-is-no-such-data-directory'), ...env },
     stdout,
     stderr,
     stdin: Readable.from([Buffer.from(stdin)]),
   };
+}
+
+function noBroker(): Promise<never> {
+  return Promise.reject(new Error('this test starts no broker'));
 }
 
 export class Capture extends Writable {
