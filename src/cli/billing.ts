@@ -94,6 +94,19 @@ export function addBillingCommands(program: Command, io: CliIo): void {
     .action((id: string, options: ConnectionOptions) =>
       showOne(io, options, { path: apiPath('v1', 'invoices', id) }),
     );
+  withExamples(
+    withConnection(billing.command('draft').argument('<tenant>'))
+      .description('Shows what a tenant owes so far for a month that is not closed.')
+      .option('--period <month>', 'of this month (default: the one to which usage posts now)')
+      .action((tenant: string, { period, ...options }: ConnectionOptions & { readonly period?: string }) =>
+        showOne(io, options, {
+          path: apiPath('v1', 'tenants', tenant, 'invoices', 'draft'),
+          query: { period },
+          timeoutMs: closeTimeoutMs,
+        }),
+      ),
+    'billing draft acme',
+  );
   withPaging(billing.command('settlements'))
     .description('Lists settlements.')
     .option('--provider <id>', 'of this provider')
