@@ -6,6 +6,7 @@ import { addAgreementCommands } from './agreements.ts';
 import { addAuditCommands } from './audit.ts';
 import { addBillingCommands } from './billing.ts';
 import { addClientCommands } from './clients.ts';
+import { addDemoCommand } from './demo.ts';
 import { exitCodes, Failure } from './failure.ts';
 import { addInitCommand } from './init.ts';
 import type { CliIo } from './io.ts';
@@ -55,6 +56,7 @@ export function createProgram(io: CliIo): Command {
   program.commandsGroup('Running a broker:');
   addServeCommand(program, io);
   addInitCommand(program, io);
+  addDemoCommand(program, io);
   program.commandsGroup('Companies, agents and trust:');
   addProviderCommands(program, io);
   addIssuerCommands(program, io);
