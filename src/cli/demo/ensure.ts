@@ -41,7 +41,7 @@ export async function ensure(api: ApiClient, { what, path, body, existing, same 
 /** In words: which members of `wanted` the other one has otherwise. */
 export function differences(found: JsonObject, wanted: JsonObject): readonly string[] {
   return Object.entries(wanted)
-    .filter(([name, value]) => canonicalJson(found[name]) !== canonicalJson(value))
+    .filter(([name, value]) => canonicalJson(found[name] ?? null) !== canonicalJson(value))
     .map(([name, value]) => `its ${name} is ${show(found[name])}, not ${show(value)}`);
 }
 
