@@ -39,7 +39,7 @@ const journalColumns: readonly Column[] = [
 ];
 
 /** Rating a month takes long; an interrupted close goes on where it stopped. */
-const closeTimeoutMs = 290_000;
+export const closeTimeoutMs = 290_000;
 
 interface DocumentFilter extends PagingOptions {
   readonly tenant?: string;

@@ -74,11 +74,14 @@ async function runDemo(io: CliIo, options: DemoOptions): Promise<void> {
     };
     const story = await tell(io, options, stage);
     if (options.once === true) return;
-    if (options.json !== true)
-      await write(
-        io.stdout,
-        printAddresses(story, process.cwd(), process.argv, colorsFor(io.stdout, io.env)),
-      );
+    if (options.json !== true) {
+      const shell = {
+        cwd: process.cwd(),
+        script: process.argv[1] ?? '',
+        loader: findExamples(io.env).loader,
+      };
+      await write(io.stdout, printAddresses(story, shell, colorsFor(io.stdout, io.env)));
+    }
     const end = await Promise.race([opened.lost, signals.asked]);
     if (end instanceof Failure) throw end;
     io.stderr.write('\nStopping: the companies first, then the broker.\n');

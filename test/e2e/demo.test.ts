@@ -189,14 +189,18 @@ describe('the demo', () => {
   it('can be stopped while it starts', { timeout: patience }, async () => {
     const demo = startDemo(['--once', '--json'], { TMPDIR: directory });
     await vi.waitFor(
-      () => expect(processesWith(join(directory, 'a2a-broker-demo-'))).toHaveLength(5),
+      () => expect(processesWith(join(directory, 'a2a-broker-demo-')).length).toBeGreaterThanOrEqual(5),
       patience,
     );
     demo.signal('SIGHUP');
     expect(await demo.ended).toBe(1);
     expect(JSON.parse(demo.output())).toMatchObject({ ok: false, invoice: null, tieOut: { ok: false } });
     expect(JSON.parse(demo.errors())).toMatchObject({
-      error: { message: 'The step “programs” did not hold: It was interrupted by SIGHUP.' },
+      error: {
+        message: expect.stringMatching(
+          /^The step .* did not hold: It was interrupted by SIGHUP\.$/,
+        ) as string,
+      },
     });
     expect(await temporary()).toEqual([]);
     expect(processesWith(directory)).toEqual([]);
@@ -262,14 +266,12 @@ function identitiesAt(operator: Operator): Promise<readonly object[]> {
   ];
   return Promise.all(
     [
-      ...[
-        '/v1/providers',
-        '/v1/agents',
-        '/v1/tenants',
-        '/v1/clients',
-        '/v1/agreements',
-        '/.well-known/jwks.json',
-      ],
+      '/v1/providers',
+      '/v1/agents',
+      '/v1/tenants',
+      '/v1/clients',
+      '/v1/agreements',
+      '/.well-known/jwks.json',
       ...parties.map((party) => `/v1/${party}/issuers`),
       ...parties.slice(0, 3).map((party) => `/v1/${party}/contracts`),
       ...parties.slice(3).map((party) => `/v1/${party}/subscriptions`),

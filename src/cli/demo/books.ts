@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ApiClient, apiPath } from '../api-client.ts';
+import { closeTimeoutMs } from '../billing.ts';
 import { Failure } from '../failure.ts';
 
 const periodSchema = z.object({
@@ -85,6 +86,7 @@ export async function closeBooks(api: ApiClient, tenant: string, month: string):
           method: 'POST',
           path: apiPath('v1', 'billing', 'periods', period, 'close'),
           body: { early: true },
+          timeoutMs: closeTimeoutMs,
         })
       ).body,
     );

@@ -11,9 +11,19 @@ import { appArguments } from './start-programs.ts';
 
 type Told = Pick<Story, 'place' | 'programs' | 'asked' | 'books'>;
 
+/** From where the commands that are printed will be run. */
+export interface Shell {
+  readonly cwd: string;
+  /** The file that this very program was started with. */
+  readonly script: string;
+  /** For `node --import`: what runs TypeScript. */
+  readonly loader: string;
+}
+
 /** What to try while everything is up. */
-export function printAddresses(told: Told, cwd: string, argv: readonly string[], colors: Colors): string {
+export function printAddresses(told: Told, shell: Shell, colors: Colors): string {
   const { place, asked, books } = told;
+  const { cwd } = shell;
   const brokerUrl = place.brokerUrl;
   const row = (name: string, value: string) => `${cells(name, 18)}${value}`;
   return [
@@ -35,13 +45,13 @@ export function printAddresses(told: Told, cwd: string, argv: readonly string[],
     ),
     section(
       'Ask again, in another terminal',
-      askAgain(told, cwd).map((line) => colors.cyan(line)),
+      askAgain(told, shell).map((line) => colors.cyan(line)),
       colors,
     ),
     section(
       'Look around as the operator',
       [
-        ...operatorShell(told, cwd, argv),
+        ...operatorShell(told, shell),
         'a2a-broker agents search',
         `a2a-broker usage show --tenant ${acme.id} --group-by agent,kind,meter`,
         `a2a-broker billing invoice ${books.invoice.id}`,
@@ -56,12 +66,12 @@ export function printAddresses(told: Told, cwd: string, argv: readonly string[],
 }
 
 /** The tenant's app, as the demo itself ran it. */
-function askAgain({ place, programs, asked }: Told, cwd: string): readonly string[] {
+function askAgain({ place, programs, asked }: Told, shell: Shell): readonly string[] {
+  const { cwd } = shell;
   const issuer = programs.tenants.find(({ id }) => id === acme.id)?.ready.issuer ?? '';
   const [broker = '', url = '', state = '', directory = '', ...rest] = appArguments(place, acme.id, issuer);
-  const loader = isInside(packageRoot, cwd) ? 'tsx' : join(packageRoot, 'node_modules/tsx/dist/loader.mjs');
   return [
-    `node --import ${quote(loader)} ${quote(shortPath(join(packageRoot, 'examples/tenant/ask.ts'), cwd))} \\`,
+    `${nodeWithLoader(shell)} ${quote(shortPath(join(packageRoot, 'examples/tenant/ask.ts'), cwd))} \\`,
     `  ${broker} ${url} ${state} ${quote(shortPath(directory, cwd))} \\`,
     `  ${rest.join(' ')} --user ${acme.user} --password ${acme.password} \\`,
     `  --text ${quote(asked.text)}`,
@@ -69,7 +79,8 @@ function askAgain({ place, programs, asked }: Told, cwd: string): readonly strin
 }
 
 /** Which broker is meant, as whom, and what `a2a-broker` is here. */
-function operatorShell({ place }: Told, cwd: string, argv: readonly string[]): readonly string[] {
+function operatorShell({ place }: Told, shell: Shell): readonly string[] {
+  const { cwd, script } = shell;
   const dataDir = shortPath(place.directory, cwd);
   const isDefaultDir = dataDir === join(configSchema.shape.BROKER_DATA_DIR.parse(undefined));
   const settings = [
@@ -77,12 +88,10 @@ function operatorShell({ place }: Told, cwd: string, argv: readonly string[]): r
     // There is the operator's token, in operator.token.
     ...(isDefaultDir ? [] : [`BROKER_DATA_DIR=${quote(dataDir)}`]),
   ];
-  const script = argv[1] ?? '';
-  const path = quote(shortPath(script, cwd));
-  const program = script.endsWith('.ts') ? `npx tsx ${path}` : `node ${path}`;
+  const node = script.endsWith('.ts') ? nodeWithLoader(shell) : 'node';
   return [
     ...(settings.length === 0 ? [] : [`export ${settings.join(' ')}`]),
-    `alias a2a-broker=${quote(program, true)}`,
+    `alias a2a-broker="${node} ${quote(shortPath(script, cwd))}"`,
   ];
 }
 
@@ -91,11 +100,12 @@ function shortPath(path: string, cwd: string): string {
   return short === '' ? '.' : short.startsWith(`..${sep}`) || short === '..' ? path : short;
 }
 
-function isInside(root: string, path: string): boolean {
-  return !relative(root, path).startsWith('..');
+/** Inside the clone the loader's name is enough. */
+function nodeWithLoader({ cwd, loader }: Shell): string {
+  return `node --import ${relative(packageRoot, cwd).startsWith('..') ? quote(loader) : 'tsx'}`;
 }
 
 /** For a shell. */
-function quote(text: string, always = false): string {
-  return !always && /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+function quote(text: string): string {
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -20,7 +20,7 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 const graceMs = 5_000;
 const keptErrorLines = 12;
 

@@ -15,7 +15,7 @@ const rowSchema = z.object({
 export const usageSchema = z.object({ items: z.array(rowSchema) });
 export type UsageRow = z.output<typeof rowSchema>;
 
-const patienceMs = 10_000;
+const patienceMs = 20_000;
 const pollMs = 50;
 
 /**
