@@ -28,7 +28,7 @@ describe('the demo', () => {
     'runs once, tells everything in one object, and leaves nothing behind',
     { timeout: patience },
     async () => {
-      const demo = startDemo(['--once', '--json'], { TMPDIR: directory });
+      const demo = startDemo(['--once', '--json'], { TMPDIR: directory, LOG_LEVEL: 'debug' });
       expect([await demo.ended, demo.errors()]).toEqual([0, '']);
       expect(demo.output().trimEnd().split('\n')).toHaveLength(1);
 
@@ -113,7 +113,7 @@ describe('the demo', () => {
     { timeout: 2 * patience },
     async () => {
       const port = await freePort();
-      const first = startDemo([], { BROKER_DATA_DIR: directory, PORT: String(port) });
+      const first = startDemo([], { BROKER_DATA_DIR: directory, PORT: String(port), LOG_LEVEL: 'debug' });
       await first.printed('a2a-broker audit list');
       const text = first.output();
       for (const shown of [
@@ -128,6 +128,7 @@ describe('the demo', () => {
         /✓ 2.28 EUR invoiced = 2.28 gross = 2.00 to the companies \+ 0.28 commission/,
       ])
         expect(text).toMatch(shown);
+      expect(await readFile(join(directory, 'demo', 'broker.log'), 'utf8')).toContain('a call was refused');
       // No terminal, no colour; and never wider than promised.
       expect(text).not.toContain('\u001B');
       expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
