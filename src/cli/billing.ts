@@ -40,7 +40,7 @@ const journalColumns: readonly Column[] = [
 ];
 
 /** Rating a month takes long; an interrupted close goes on where it stopped. */
-const closeTimeoutMs = 290_000;
+export const closeTimeoutMs = 290_000;
 
 interface DocumentFilter extends PagingOptions {
   readonly tenant?: string;
@@ -132,5 +132,18 @@ export function addBillingCommands(program: Command, io: CliIo): void {
         showOne(io, options, { path: apiPath('v1', 'settlements', id) }),
       ),
     'billing settlement set_01JQ…',
+  );
+  withExamples(
+    withConnection(billing.command('draft').argument('<tenant>'))
+      .description('Shows what a tenant owes so far for a month that is not closed.')
+      .option('--period <month>', 'of this month (default: the one to which usage posts now)')
+      .action((tenant: string, { period, ...options }: ConnectionOptions & { readonly period?: string }) =>
+        showOne(io, options, {
+          path: apiPath('v1', 'tenants', tenant, 'invoices', 'draft'),
+          query: { period },
+          timeoutMs: closeTimeoutMs,
+        }),
+      ),
+    'billing draft acme',
   );
 }
