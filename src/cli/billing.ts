@@ -134,7 +134,7 @@ export function addBillingCommands(program: Command, io: CliIo): void {
     'billing settlement set_01JQ…',
   );
   withExamples(
-    withConnection(billing.command('draft').argument('<tenant>'))
+    withConnection(billing.command('draft').argument('<tenant>', 'whose invoice it will be'))
       .description('Shows what a tenant owes so far for a month that is not closed.')
       .option('--period <month>', 'of this month (default: the one to which usage posts now)')
       .action((tenant: string, { period, ...options }: ConnectionOptions & { readonly period?: string }) =>

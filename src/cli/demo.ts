@@ -55,7 +55,7 @@ export function addDemoCommand(program: Command, io: CliIo): void {
     )
     .addHelpText('after', `\n${jsonHelp}`)
     .action((options: DemoOptions) => runDemo(io, options));
-  withExamples(demo, 'demo', 'demo --once --json | jq .tieOut', 'demo --once && echo "every step held"');
+  withExamples(demo, 'demo', 'demo --once --json | jq .tieOut');
 }
 
 async function runDemo(io: CliIo, options: DemoOptions): Promise<void> {
