@@ -17,6 +17,12 @@ export interface Store {
   list<T>(partition: string, options?: ListOptions): Promise<Page<T>>;
 
   /**
+   * One page of all live records, in an order of the engine's own that never changes. Paged to its end, it gives every record
+   * that was there throughout, and none twice; what is written meanwhile may be missing. For backup and migration.
+   */
+  scan<T>(options?: ScanOptions): Promise<Page<T>>;
+
+  /**
    * Applies every write or none. `ok: false` names, by index, the writes whose condition did not hold; nothing was
    * written. Throws `StorageError` when the request breaks a limit or the engine fails: then nothing may be assumed.
    */
@@ -45,13 +51,16 @@ export interface ReadOptions {
   readonly consistency?: 'strong' | 'eventual';
 }
 
-export interface ListOptions extends ReadOptions {
-  /** Only records whose `sort` starts with this. */
-  readonly sortPrefix?: string;
+export interface ScanOptions {
   /** 1 to {@link maxPageSize}; default 100. */
   readonly limit?: number;
-  /** From a page before, of the same partition, prefix and direction. */
+  /** From a page before: for `list`, of the same partition, prefix and direction. */
   readonly cursor?: string;
+}
+
+export interface ListOptions extends ScanOptions, ReadOptions {
+  /** Only records whose `sort` starts with this. */
+  readonly sortPrefix?: string;
   readonly reverse?: boolean;
 }
 
@@ -95,6 +104,8 @@ export const maxPartitionBytes = 512;
 export const maxSortBytes = 768;
 /** Of the value's JSON text, in UTF-8 bytes. */
 export const maxValueBytes = 350_000;
+/** Of all keys and values of one commit together. */
+export const maxCommitBytes = 4_000_000;
 
 export class StorageError extends Error {
   override readonly name = 'StorageError';

@@ -17,12 +17,14 @@ import {
   type Key,
   type ListOptions,
   type Page,
+  type ScanOptions,
   StorageError,
   type Store,
   type Write,
 } from '../port.ts';
 import { decodeEntry, encodeEntry, type Entry, toRecord } from './entry.ts';
 import { expiryKey, expiryScanEnd, recordKey, recordKeyOf, sortOf } from './keys.ts';
+import { scanRecords } from './scan.ts';
 
 export interface LmdbOptions {
   readonly clock: Clock;
@@ -169,7 +171,7 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
       assertUsable();
       const limit = pageSize(listOptions);
       const prefix = listOptions.sortPrefix ?? '';
-      const after = listOptions.cursor === undefined ? undefined : decodeCursor(listOptions.cursor);
+      const after = listOptions.cursor === undefined ? undefined : decodeCursor(listOptions.cursor, prefix);
       const first = recordKey({ partition, sort: prefix });
       // 0xff is in no UTF-8 text: this is just past every key that starts with the prefix.
       const last = Buffer.concat([first, Buffer.from([0xff])]);
@@ -189,6 +191,11 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
         items.push(toRecord<T>(partition, sortOf(key, partition), entry));
       }
       return { items };
+    },
+
+    async scan<T>(scanOptions?: ScanOptions): Promise<Page<T>> {
+      assertUsable();
+      return scanRecords<T>(records, options.clock, scanOptions);
     },
 
     async commit(writes: readonly Write[]): Promise<CommitResult> {

@@ -1,10 +1,20 @@
 import type { Clock } from '../../kernel/clock.ts';
-import { checkKey, checkKeys, decodeCursor, encodeCursor, pageSize, prepareCommit } from '../limits.ts';
+import {
+  checkKey,
+  checkKeys,
+  decodeCursor,
+  decodeScanCursor,
+  encodeCursor,
+  encodeScanCursor,
+  pageSize,
+  prepareCommit,
+} from '../limits.ts';
 import {
   type CommitResult,
   type Key,
   type ListOptions,
   type Page,
+  type ScanOptions,
   StorageError,
   type Store,
   type StoredRecord,
@@ -92,8 +102,8 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
     async list<T>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
       assertOpen();
       const limit = pageSize(options);
-      const after = options.cursor === undefined ? undefined : decodeCursor(options.cursor);
       const prefix = options.sortPrefix ?? '';
+      const after = options.cursor === undefined ? undefined : decodeCursor(options.cursor, prefix);
       const direction = options.reverse === true ? -1 : 1;
       const sorts = [...(partitions.get(partition)?.keys() ?? [])]
         .filter((sort) => sort.startsWith(prefix))
@@ -107,6 +117,24 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
       const last = items.at(-1);
       return last !== undefined && sorts.length > limit
         ? { items, cursor: encodeCursor(last.sort) }
+        : { items };
+    },
+
+    async scan<T>(options: ScanOptions = {}): Promise<Page<T>> {
+      assertOpen();
+      const limit = pageSize(options);
+      const after = options.cursor === undefined ? undefined : decodeScanCursor(options.cursor);
+      const keys = [...partitions]
+        .flatMap(([partition, entries]) => [...entries.keys()].map((sort) => ({ partition, sort })))
+        .filter((key) => live(key) !== undefined && (after === undefined || compareKeys(key, after) > 0))
+        .toSorted(compareKeys);
+      const items = keys.slice(0, limit).flatMap((key) => {
+        const entry = live(key);
+        return entry === undefined ? [] : [toRecord<T>(key, entry)];
+      });
+      const last = items.at(-1);
+      return last !== undefined && keys.length > limit
+        ? { items, cursor: encodeScanCursor(last) }
         : { items };
     },
 
@@ -129,4 +157,8 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
 /** JavaScript compares UTF-16 units; engines compare UTF-8 bytes. */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'));
+}
+
+function compareKeys(a: Key, b: Key): number {
+  return compareBytes(a.partition, b.partition) || compareBytes(a.sort, b.sort);
 }

@@ -1,0 +1,34 @@
+import { failureKind, toStorageError } from './failure.ts';
+
+export interface RetryPolicy {
+  /** From the first attempt on; a request that is under way when it ends is waited for. Default 5,000. */
+  readonly budgetMs?: number;
+  /** 0 up to, not including, 1. */
+  readonly random?: () => number;
+}
+
+/** Runs `attempt` until it succeeds, fails for good, or the budget is spent. Throws `StorageError`. */
+export type Retrying = <T>(attempt: () => Promise<T>) => Promise<T>;
+
+const firstDelayMs = 25;
+const maxDelayMs = 1000;
+const defaultBudgetMs = 5000;
+
+/** Full jitter: anything between nothing and a bound that doubles, so that those who collided do not collide again. */
+export function createRetrying(policy: RetryPolicy = {}): Retrying {
+  const { budgetMs = defaultBudgetMs, random = Math.random } = policy;
+  return async (attempt) => {
+    const end = performance.now() + budgetMs;
+    for (let bound = firstDelayMs; ; bound = Math.min(bound * 2, maxDelayMs)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const kind = failureKind(error);
+        const delay = random() * bound;
+        const isWorthIt = kind === 'again' || kind === 'uncertain';
+        if (!isWorthIt || performance.now() + delay >= end) throw toStorageError(error);
+        await new Promise((resolve) => setTimeout(resolve, delay));
+      }
+    }
+  };
+}
