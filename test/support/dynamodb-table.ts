@@ -11,13 +11,8 @@ const credentials =
 
 export const testRegion = process.env['AWS_REGION'] ?? 'us-east-1';
 
-export function testClient(endpoint: string, requestTimeoutMs?: number): DynamoDBClient {
-  return createClient({
-    endpoint,
-    region: testRegion,
-    credentials,
-    ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
-  });
+export function testClient(endpoint: string): DynamoDBClient {
+  return createClient({ endpoint, region: testRegion, credentials });
 }
 
 export interface TestTable {

@@ -10,15 +10,12 @@ export interface ClientOptions {
   readonly endpoint?: string | undefined;
   /** Default: the AWS SDK's standard chain (environment, profile, web identity, container, instance). */
   readonly credentials?: DynamoDBClientConfig['credentials'];
-  /** How long one request may take; default 2,500. A connection has 1,000 to come about. */
-  readonly requestTimeoutMs?: number;
 }
 
 const maxSockets = 256;
 
 /** Keeps connections open, waits a bounded time, retries nothing (see retry.ts) and logs nothing: items hold what is others'. */
 export function createClient(options: ClientOptions): DynamoDBClient {
-  const requestTimeout = options.requestTimeoutMs ?? 2500;
   const agent = { keepAlive: true, maxSockets };
   return new DynamoDBClient({
     ...(options.region === undefined ? {} : { region: options.region }),
@@ -27,11 +24,10 @@ export function createClient(options: ClientOptions): DynamoDBClient {
     maxAttempts: 1,
     requestHandler: {
       connectionTimeout: 1000,
-      requestTimeout,
+      // For calls about the table; those about items have a bound of their own, which covers the whole answer.
+      requestTimeout: 5000,
       // Without it the time-out above is only a warning.
       throwOnRequestTimeout: true,
-      // For an answer that begins and then stands still.
-      socketTimeout: requestTimeout,
       httpAgent: agent,
       httpsAgent: agent,
     },

@@ -24,9 +24,9 @@ export async function commitMany(
   /** Conditions that did not hold while other writes were in conflict, so that we know only some. */
   let known: readonly number[] = [];
   try {
-    return await access.retrying(async () => {
+    return await access.retrying(async (options) => {
       try {
-        await access.client.send(new TransactWriteItemsCommand(command));
+        await access.client.send(new TransactWriteItemsCommand(command), options);
         return { ok: true, version };
       } catch (error) {
         known = unmetIn(error);

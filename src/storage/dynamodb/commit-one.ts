@@ -4,6 +4,7 @@ import { type CommitResult, type Key, StorageError } from '../port.ts';
 import { type Condition, conditionOf, demandOf, holds, unchanged } from './condition.ts';
 import { failureKind, LookAgain } from './failure.ts';
 import { itemKey, type ItemState, stateOf, toItem } from './item.ts';
+import type { AttemptOptions } from './retry.ts';
 import type { TableAccess } from './table-access.ts';
 
 /**
@@ -24,10 +25,10 @@ export function commitOne(
   const failed = { ok: false, failed: [0] } as const;
   let inDoubt = false;
 
-  return access.retrying(async () => {
+  return access.retrying(async (options) => {
     let condition = conditionOf(demand, now);
     if (write.op === 'check' || inDoubt) {
-      const seen = await look(access, write);
+      const seen = await look(access, write, options);
       if (write.op === 'check') return holds(demand, seen, now) ? done : failed;
       if (seen?.version === version) return done;
       if (!holds(demand, seen, now))
@@ -38,7 +39,7 @@ export function commitOne(
       condition ??= unchanged(seen);
     }
     try {
-      await send(access, prepared, version, condition);
+      await send(access, prepared, version, condition, options);
       return done;
     } catch (error) {
       const kind = failureKind(error);
@@ -55,9 +56,13 @@ async function send(
   { write, json }: PreparedWrite,
   version: string,
   condition: Condition | undefined,
+  options: AttemptOptions,
 ): Promise<void> {
   if (write.op === 'delete')
-    await client.send(new DeleteItemCommand({ TableName: table, Key: itemKey(write), ...condition }));
+    await client.send(
+      new DeleteItemCommand({ TableName: table, Key: itemKey(write), ...condition }),
+      options,
+    );
   else if (write.op !== 'check')
     await client.send(
       new PutItemCommand({
@@ -65,12 +70,18 @@ async function send(
         Item: toItem(write, version, json, write.expiresAt),
         ...condition,
       }),
+      options,
     );
 }
 
-async function look({ client, table }: TableAccess, key: Key): Promise<ItemState | undefined> {
+async function look(
+  { client, table }: TableAccess,
+  key: Key,
+  options: AttemptOptions,
+): Promise<ItemState | undefined> {
   const { Item } = await client.send(
     new GetItemCommand({ TableName: table, Key: itemKey(key), ConsistentRead: true }),
+    options,
   );
   return Item === undefined ? undefined : stateOf(Item);
 }

@@ -52,10 +52,10 @@ export function failureKind(error: unknown): FailureKind {
   if (name === 'TransactionCanceledException') return cancellationKind(error);
   if (again.has(name) || unsent.has(codeOf(error))) return 'again';
   if (refused.has(name)) return 'refused';
-  const status = statusOf(error);
+  if (isWithoutAnswer(error)) return 'uncertain';
+  const status = statusOf(error) ?? 0;
   if (status === 429) return 'again';
-  if (status !== undefined) return status >= 500 || status < 300 ? 'uncertain' : 'defect';
-  return isOfConnection(error) ? 'uncertain' : 'defect';
+  return status >= 500 ? 'uncertain' : 'defect';
 }
 
 /** Something of ours has to be looked at once more: not an error to anybody else. */
@@ -130,7 +130,7 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** A time-out, or any error of a socket: whether the request arrived nobody knows. */
-function isOfConnection(error: Error): boolean {
-  return error.name === 'TimeoutError' || error.name === 'AbortError' || codeOf(error) !== '';
+/** A time-out, an error of the socket, or an answer that cannot be read: whether the request was done nobody knows. */
+function isWithoutAnswer(error: Error): boolean {
+  return ['AbortError', 'TimeoutError', 'SyntaxError'].includes(error.name) || codeOf(error) !== '';
 }

@@ -3,6 +3,7 @@ import { decodeCursor, decodeScanCursor, encodeCursor, encodeScanCursor, pageSiz
 import type { Key, ListOptions, Page, ScanOptions, StoredRecord } from '../port.ts';
 import { type Item, itemKey, keyIn, toRecord } from './item.ts';
 import { isStrong } from './read.ts';
+import type { AttemptOptions } from './retry.ts';
 import type { TableAccess } from './table-access.ts';
 
 /**
@@ -40,15 +41,18 @@ export function listPage<T>(
     pageSize(options),
     start,
     ({ sort }) => encodeCursor(sort),
-    (request) => access.client.send(new QueryCommand({ ...query, ...request })),
+    (request, attempt) => access.client.send(new QueryCommand({ ...query, ...request }), attempt),
   );
 }
 
 /** In the order in which DynamoDB has spread the partitions, which does not change. */
 export function scanPage<T>(access: TableAccess, options: ScanOptions = {}): Promise<Page<T>> {
   const start = options.cursor === undefined ? undefined : decodeScanCursor(options.cursor);
-  return fillPage<T>(access, pageSize(options), start, encodeScanCursor, (request) =>
-    access.client.send(new ScanCommand({ TableName: access.table, ConsistentRead: true, ...request })),
+  return fillPage<T>(access, pageSize(options), start, encodeScanCursor, (request, attempt) =>
+    access.client.send(
+      new ScanCommand({ TableName: access.table, ConsistentRead: true, ...request }),
+      attempt,
+    ),
   );
 }
 
@@ -57,7 +61,10 @@ interface PageRequest {
   readonly ExclusiveStartKey?: Item;
 }
 
-type Ask = (request: PageRequest) => Promise<{
+type Ask = (
+  request: PageRequest,
+  attempt: AttemptOptions,
+) => Promise<{
   readonly Items?: readonly Item[] | undefined;
   readonly LastEvaluatedKey?: Item | undefined;
 }>;
@@ -98,7 +105,7 @@ async function askFrom(
     Limit: limit,
     ...(after === undefined ? {} : { ExclusiveStartKey: itemKey(after) }),
   };
-  const answer = await access.retrying(() => ask(request));
+  const answer = await access.retrying((attempt) => ask(request, attempt));
   const { LastEvaluatedKey: last } = answer;
   return { items: answer.Items ?? [], last: last === undefined ? undefined : keyIn(last) };
 }

@@ -2,6 +2,7 @@ import { BatchGetItemCommand, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { Key, ReadOptions, StoredRecord } from '../port.ts';
 import { LookAgain } from './failure.ts';
 import { type Item, itemKey, itemName, toRecord } from './item.ts';
+import type { AttemptOptions } from './retry.ts';
 import type { TableAccess } from './table-access.ts';
 
 export function isStrong(options: ReadOptions | undefined): boolean {
@@ -13,13 +14,14 @@ export async function readOne<T>(
   key: Key,
   options: ReadOptions | undefined,
 ): Promise<StoredRecord<T> | undefined> {
-  const { Item } = await access.retrying(() =>
+  const { Item } = await access.retrying((attempt) =>
     access.client.send(
       new GetItemCommand({
         TableName: access.table,
         Key: itemKey(key),
         ConsistentRead: isStrong(options),
       }),
+      attempt,
     ),
   );
   return Item === undefined ? undefined : toRecord<T>(Item, access.clock.now());
@@ -37,8 +39,8 @@ export async function readMany<T>(
   while (missing.length > 0) {
     const before = missing.length;
     // Some progress: go on at once. None at all: that is throttling, to be answered with patience.
-    missing = await access.retrying(async () => {
-      const rest = await readBatch(access, missing, isStrong(options), found);
+    missing = await access.retrying(async (attempt) => {
+      const rest = await readBatch(access, missing, isStrong(options), found, attempt);
       if (rest.length === before) throw new LookAgain('no item of a batch was read');
       return rest;
     });
@@ -56,11 +58,13 @@ async function readBatch(
   keys: readonly Item[],
   strong: boolean,
   found: Map<string, Item>,
+  attempt: AttemptOptions,
 ): Promise<Item[]> {
   const answer = await client.send(
     new BatchGetItemCommand({
       RequestItems: { [table]: { ConsistentRead: strong, Keys: [...keys] } },
     }),
+    attempt,
   );
   for (const item of answer.Responses?.[table] ?? []) found.set(itemName(item), item);
   const rest = new Set((answer.UnprocessedKeys?.[table]?.Keys ?? []).map(itemName));

@@ -1,27 +1,33 @@
 import { failureKind, toStorageError } from './failure.ts';
 
 export interface RetryPolicy {
-  /** From the first attempt on; a request that is under way when it ends is waited for. Default 5,000. */
+  /** From the first attempt on; an attempt that is under way when it ends is waited for. Default 5,000. */
   readonly budgetMs?: number;
+  /** How long one attempt may take, from connection to last byte; default 2,500. */
+  readonly attemptMs?: number;
   /** 0 up to, not including, 1. */
   readonly random?: () => number;
 }
 
+/** What the attempt's requests take along, so that they end when its time does. */
+export interface AttemptOptions {
+  readonly abortSignal: AbortSignal;
+}
+
 /** Runs `attempt` until it succeeds, fails for good, or the budget is spent. Throws `StorageError`. */
-export type Retrying = <T>(attempt: () => Promise<T>) => Promise<T>;
+export type Retrying = <T>(attempt: (options: AttemptOptions) => Promise<T>) => Promise<T>;
 
 const firstDelayMs = 25;
 const maxDelayMs = 1000;
-const defaultBudgetMs = 5000;
 
 /** Full jitter: anything between nothing and a bound that doubles, so that those who collided do not collide again. */
 export function createRetrying(policy: RetryPolicy = {}): Retrying {
-  const { budgetMs = defaultBudgetMs, random = Math.random } = policy;
+  const { budgetMs = 5000, attemptMs = 2500, random = Math.random } = policy;
   return async (attempt) => {
     const end = performance.now() + budgetMs;
     for (let bound = firstDelayMs; ; bound = Math.min(bound * 2, maxDelayMs)) {
       try {
-        return await attempt();
+        return await attempt({ abortSignal: AbortSignal.timeout(attemptMs) });
       } catch (error) {
         const kind = failureKind(error);
         const delay = random() * bound;
