@@ -1,4 +1,5 @@
 import { type Config, ConfigError } from '../config/index.ts';
+import { StorageError } from '../storage/port.ts';
 import { MasterKeyError } from '../trust/index.ts';
 import { Failure, systemCode, systemReason } from './failure.ts';
 
@@ -6,6 +7,11 @@ import { Failure, systemCode, systemReason } from './failure.ts';
 export function startFailure(error: unknown, config: Config): unknown {
   if (error instanceof ConfigError || error instanceof MasterKeyError)
     return new Failure('configuration', error.message, { cause: error });
+  if (config.BROKER_STORE === 'dynamodb' && error instanceof StorageError)
+    return new Failure('failed', error.message, {
+      cause: error,
+      hints: ['Nothing has to be changed if that passes: start again.'],
+    });
   const place = `${config.HOST}:${config.PORT}`;
   switch (systemCode(error)) {
     case 'EADDRINUSE':

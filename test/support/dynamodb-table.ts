@@ -17,7 +17,7 @@ export function testClient(endpoint: string): DynamoDBClient {
 
 export interface TestTable {
   readonly table: string;
-  drop(): Promise<void>;
+  readonly drop: () => Promise<void>;
 }
 
 /** An empty table of its own. Without TTL: emulators sweep by the system's clock, tests expire by their own. */

@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
  */
 export type Fault = 'refuse' | 'drop' | 'hang' | 'stall' | 'trickle' | 'garble' | FaultAnswer;
 
-interface FaultAnswer {
+export interface FaultAnswer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
 }

@@ -30,7 +30,7 @@ export function startProblem(error: unknown, { table, endpoint }: Place): unknow
         `The AWS credentials may not use the table ${table}: docs/dynamodb.md has the policy that they need.`,
       );
   }
-  if (error.message === 'Region is missing')
+  if (/^Region (?:is missing|not accepted)/.test(error.message))
     return say('AWS_REGION must be set (or a region in the AWS profile) when BROKER_STORE is dynamodb.');
   const kind = failureKind(error);
   if (kind !== 'again' && kind !== 'uncertain') return error;
