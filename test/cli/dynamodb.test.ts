@@ -16,6 +16,16 @@ const secrets = {
   BROKER_OPERATOR_TOKEN: 'a-long-operator-token-of-32-chars',
 };
 
+interface Check {
+  readonly name: string;
+}
+
+/** What `doctor --json` says under a name. */
+function checkOf(report: string, wanted: string): readonly Check[] {
+  const { checks } = JSON.parse(report) as { readonly checks: readonly Check[] };
+  return checks.filter(({ name }) => name === wanted);
+}
+
 describe.skipIf(dynamoDbEndpoint === undefined)('the command on dynamodb', () => {
   const endpoint = dynamoDbEndpoint ?? '';
   let directory: string;
@@ -164,6 +174,41 @@ describe.skipIf(dynamoDbEndpoint === undefined)('the command on dynamodb', () =>
     });
     expect(code).toBe(78);
     expect(stderr).toBe('error BROKER_OPERATOR_TOKEN must be set when BROKER_STORE is dynamodb.\n');
+  });
+
+  it('doctor says that the table is missing, and how to make it', async () => {
+    const { code, stdout } = await run('doctor --json', secrets);
+    expect(code).toBe(1);
+    expect(checkOf(stdout, 'store')).toEqual([
+      {
+        name: 'store',
+        status: 'fail',
+        message: `there is no DynamoDB table ${table} here`,
+        advice: ['Make it: a2a-broker init'],
+      },
+    ]);
+  });
+
+  it('doctor tells what the table lacks, and looks into it', async () => {
+    await run('init --no-protect', secrets);
+    const { stdout } = await run('doctor --json', { ...secrets, BROKER_DATA_DIR: '/proc/nowhere' });
+    expect(checkOf(stdout, 'store')).toMatchObject([
+      { status: 'ok', message: `the DynamoDB table ${table} is ACTIVE` },
+      { status: 'warn', message: `deletion protection is off: one call can delete ${table}` },
+    ]);
+    expect(checkOf(stdout, 'master key')).toMatchObject([{ status: 'ok' }]);
+    expect(checkOf(stdout, 'clock')).toMatchObject([{ status: 'ok' }]);
+    // What is of one machine does not matter here.
+    expect(checkOf(stdout, 'data directory')).toEqual([]);
+  });
+
+  it('doctor says in one sentence that credentials are missing', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', '');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', '');
+    const { stdout } = await run('doctor --json', secrets);
+    expect(checkOf(stdout, 'store')).toMatchObject([
+      { status: 'fail', message: expect.stringMatching(/^No AWS credentials/) as string },
+    ]);
   });
 
   it('serve runs on the table, and tells where the data is', async () => {
