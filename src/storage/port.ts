@@ -13,8 +13,11 @@ export interface Store {
   /** As many answers as keys, in the keys' order. Not a snapshot across keys. At most {@link maxKeysPerRead}. */
   getMany<T>(keys: readonly Key[], options?: ReadOptions): Promise<readonly (StoredRecord<T> | undefined)[]>;
 
-  /** One page of a partition, in order of `sort`. A page may be short, even empty, and still have a `cursor`. */
-  list<T>(partition: string, options?: ListOptions): Promise<Page<T>>;
+  /**
+   * One page of a partition, in order of `sort`. A page may be short, even empty, and still have a `cursor`. Several partitions,
+   * among which records are spread, are one list: no two of them may have the same `sort`.
+   */
+  list<T>(partition: string | readonly string[], options?: ListOptions): Promise<Page<T>>;
 
   /**
    * One page of all live records, in an order of the engine's own that never changes. Paged to its end, it gives every record

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../kernel/clock.ts';
 import { checkKey, checkKeys, prepareCommit } from '../limits.ts';
+import { listWith } from '../merged-list.ts';
 import {
   type CommitResult,
   type Key,
@@ -59,10 +60,10 @@ export function openDynamoDbStore(options: DynamoDbOptions): Store {
         : readMany<T>(access, keys, readOptions);
     },
 
-    async list<T>(partition: string, listOptions?: ListOptions): Promise<Page<T>> {
+    list: listWith(async <T>(partition: string, listOptions: ListOptions) => {
       assertOpen();
       return listPage<T>(access, partition, listOptions);
-    },
+    }),
 
     async scan<T>(scanOptions?: ScanOptions): Promise<Page<T>> {
       assertOpen();

@@ -9,6 +9,7 @@ import {
   pageSize,
   prepareCommit,
 } from '../limits.ts';
+import { compareBytes, listWith } from '../merged-list.ts';
 import {
   type CommitResult,
   type Key,
@@ -80,6 +81,27 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
     partition.set(write.sort, { json, version, expiresAt: write.expiresAt });
   }
 
+  async function listOne<T>(partition: string, options: ListOptions): Promise<Page<T>> {
+    assertOpen();
+    const limit = pageSize(options);
+    const prefix = options.sortPrefix ?? '';
+    const after = options.cursor === undefined ? undefined : decodeCursor(options.cursor, prefix);
+    const direction = options.reverse === true ? -1 : 1;
+    const sorts = [...(partitions.get(partition)?.keys() ?? [])]
+      .filter((sort) => sort.startsWith(prefix))
+      .filter((sort) => after === undefined || compareBytes(sort, after) * direction > 0)
+      .filter((sort) => live({ partition, sort }) !== undefined)
+      .toSorted((a, b) => compareBytes(a, b) * direction);
+    const items = sorts.slice(0, limit).flatMap((sort) => {
+      const entry = live({ partition, sort });
+      return entry === undefined ? [] : [toRecord<T>({ partition, sort }, entry)];
+    });
+    const last = items.at(-1);
+    return last !== undefined && sorts.length > limit
+      ? { items, cursor: encodeCursor(last.sort) }
+      : { items };
+  }
+
   return {
     capabilities: { engine: 'memory', shared: false },
 
@@ -99,26 +121,7 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
       });
     },
 
-    async list<T>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
-      assertOpen();
-      const limit = pageSize(options);
-      const prefix = options.sortPrefix ?? '';
-      const after = options.cursor === undefined ? undefined : decodeCursor(options.cursor, prefix);
-      const direction = options.reverse === true ? -1 : 1;
-      const sorts = [...(partitions.get(partition)?.keys() ?? [])]
-        .filter((sort) => sort.startsWith(prefix))
-        .filter((sort) => after === undefined || compareBytes(sort, after) * direction > 0)
-        .filter((sort) => live({ partition, sort }) !== undefined)
-        .toSorted((a, b) => compareBytes(a, b) * direction);
-      const items = sorts.slice(0, limit).flatMap((sort) => {
-        const entry = live({ partition, sort });
-        return entry === undefined ? [] : [toRecord<T>({ partition, sort }, entry)];
-      });
-      const last = items.at(-1);
-      return last !== undefined && sorts.length > limit
-        ? { items, cursor: encodeCursor(last.sort) }
-        : { items };
-    },
+    list: listWith(listOne),
 
     async scan<T>(options: ScanOptions = {}): Promise<Page<T>> {
       assertOpen();
@@ -152,11 +155,6 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
       open = false;
     },
   };
-}
-
-/** JavaScript compares UTF-16 units; engines compare UTF-8 bytes. */
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'));
 }
 
 function compareKeys(a: Key, b: Key): number {
