@@ -14,7 +14,7 @@ import {
   startFaultProxy,
 } from '../support/fault-proxy.ts';
 
-const attemptMs = 150;
+const shortMs = 300;
 const at = (sort: string, partition = 'p') => ({ partition, sort });
 
 describe.skipIf(dynamoDbEndpoint === undefined)('the dynamodb engine, when DynamoDB fails', () => {
@@ -33,7 +33,7 @@ describe.skipIf(dynamoDbEndpoint === undefined)('the dynamodb engine, when Dynam
   afterAll(() => proxy.close());
   beforeEach(async () => {
     table = await newTable(endpoint);
-    store = open(2000);
+    store = open(3000);
     other = openDynamoDbStore({ clock, client: testClient(endpoint), table: table.table });
     proxy.next();
   });
@@ -42,7 +42,7 @@ describe.skipIf(dynamoDbEndpoint === undefined)('the dynamodb engine, when Dynam
     await table.drop();
   });
 
-  function open(budgetMs: number): Store {
+  function open(budgetMs: number, attemptMs = shortMs): Store {
     const client = testClient(proxy.endpoint);
     return openDynamoDbStore({ clock, client, table: table.table, retry: { budgetMs, attemptMs } });
   }
@@ -243,7 +243,7 @@ describe.skipIf(dynamoDbEndpoint === undefined)('the dynamodb engine, when Dynam
 
   describe('for longer than the budget', () => {
     it.each(passing)('in that it %s, is not available, within bounded time and tries', async (_, fault) => {
-      const impatient = open(300);
+      const impatient = open(700);
       proxy.decide(() => fault);
       const before = proxy.seen.length;
       for (const work of [
@@ -276,6 +276,19 @@ describe.skipIf(dynamoDbEndpoint === undefined)('the dynamodb engine, when Dynam
       expect(await settled(impatient.getMany(keys))).toBe('unavailable');
       await impatient.close();
     });
+  });
+
+  it('takes more at once than it has connections for, and no wait for one as a failure', async () => {
+    proxy.decide(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      return undefined;
+    });
+    const patient = open(1, 1500);
+    const before = proxy.seen.length;
+    const reads = await Promise.all(Array.from({ length: 500 }, (_, n) => patient.get(at(`${n}`))));
+    expect(reads).toEqual(Array.from({ length: 500 }));
+    expect(proxy.seen.length - before).toBe(500);
+    await patient.close();
   });
 
   it.each([

@@ -12,7 +12,8 @@ export interface ClientOptions {
   readonly credentials?: DynamoDBClientConfig['credentials'];
 }
 
-const maxSockets = 256;
+/** At 5 ms a request that is more than one process can sign. */
+export const maxSockets = 64;
 
 /** Keeps connections open, waits a bounded time, retries nothing (see retry.ts) and logs nothing: items hold what is others'. */
 export function createClient(options: ClientOptions): DynamoDBClient {

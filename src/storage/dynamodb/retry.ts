@@ -1,4 +1,6 @@
+import { maxSockets } from './client.ts';
 import { failureKind, toStorageError } from './failure.ts';
+import { createGate } from './gate.ts';
 
 export interface RetryPolicy {
   /** From the first attempt on; an attempt that is under way when it ends is waited for. Default 5,000. */
@@ -23,11 +25,13 @@ const maxDelayMs = 1000;
 /** Full jitter: anything between nothing and a bound that doubles, so that those who collided do not collide again. */
 export function createRetrying(policy: RetryPolicy = {}): Retrying {
   const { budgetMs = 5000, attemptMs = 2500, random = Math.random } = policy;
+  // Waiting for a connection to become free is not DynamoDB's slowness, and must not count as such.
+  const inTurn = createGate(maxSockets);
   return async (attempt) => {
     const end = performance.now() + budgetMs;
     for (let bound = firstDelayMs; ; bound = Math.min(bound * 2, maxDelayMs)) {
       try {
-        return await attempt({ abortSignal: AbortSignal.timeout(attemptMs) });
+        return await inTurn(() => attempt({ abortSignal: AbortSignal.timeout(attemptMs) }));
       } catch (error) {
         const kind = failureKind(error);
         const delay = random() * bound;
