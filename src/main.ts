@@ -8,10 +8,17 @@ import { createGateway, type Gateway } from './broker/index.ts';
 import { gatewayRoutes } from './broker/routes.ts';
 import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
+import { createInProcessBus } from './events/in-process/index.ts';
+import type { EventBus } from './events/port.ts';
+import { createRelay } from './events/relay-outbox.ts';
+import { ringOnCommit } from './events/ring-on-commit.ts';
+import { createEvents } from './events/write-event.ts';
 import { createApp } from './http/app.ts';
 import { ensureOperatorToken } from './http/operator-token.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import { type Ids, systemIds } from './kernel/ids.ts';
+import { createOperations } from './operations/index.ts';
+import { operationsRoutes } from './operations/routes.ts';
 import { createOutbound } from './outbound/index.ts';
 import type { Outbound } from './outbound/port.ts';
 import { createRegistry } from './registry/index.ts';
@@ -32,7 +39,7 @@ export interface Broker {
   readonly madeOperatorToken: string | undefined;
   /** Starts to serve; resolves with the port that is listened on. */
   listen(): Promise<{ readonly port: number }>;
-  /** Refuses new connections, lets running calls end for a bounded time, then releases everything. */
+  /** Refuses new connections, lets running calls and event hand-overs end for a bounded time, then releases everything. */
   close(): Promise<void>;
 }
 
@@ -43,6 +50,7 @@ export interface Overrides {
   readonly store?: Store;
   readonly outbound?: Outbound;
   readonly log?: Log;
+  readonly bus?: EventBus;
 }
 
 const drainMs = 10_000;
@@ -53,7 +61,10 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const ids = overrides.ids ?? systemIds;
   const log = overrides.log ?? createLog({ level: config.LOG_LEVEL });
   const masterKey = await loadMasterKey(config);
-  const store = overrides.store ?? openLmdbStore({ clock, directory: config.BROKER_DATA_DIR });
+  const engine = overrides.store ?? openLmdbStore({ clock, directory: config.BROKER_DATA_DIR });
+  const bus = overrides.bus ?? (await openBus(config, log));
+  const relay = createRelay({ store: engine, bus, clock, log, random: Math.random });
+  const store = ringOnCommit(engine, (shard) => relay.wake(shard));
   const outbound =
     overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });
 
@@ -65,6 +76,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     outbound,
     brokerUrl: config.BROKER_URL,
     audit: createAudit({ store, clock, ids }),
+    events: createEvents({ store, clock, ids, brokerUrl: config.BROKER_URL }),
   };
   const keys = await createKeys({ ...base, masterKey });
   const operatorToken = await ensureOperatorToken(store, config.BROKER_OPERATOR_TOKEN);
@@ -103,6 +115,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       gatewayRoutes(),
       billingRoutes(billing, () => clock.now()),
       auditRoutes(base.audit),
+      operationsRoutes(createOperations({ ...base, bus }), () => clock.now()),
     ],
   });
 
@@ -117,7 +130,11 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     app,
     gateway,
     madeOperatorToken: operatorToken.made,
-    listen: () => listen(server, config),
+    listen: async () => {
+      const listening = await listen(server, config);
+      relay.start();
+      return listening;
+    },
     close: async () => {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -126,10 +143,21 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       await gateway.drain(drainMs);
       server.closeAllConnections();
       await closed;
+      await relay.stop();
+      await bus.close();
       await outbound.close();
       await store.close();
     },
   };
+}
+
+/** The SDK is large; it is loaded only where it is used. */
+async function openBus(config: Config, log: Log): Promise<EventBus> {
+  if (config.BROKER_EVENTS === 'in-process') return createInProcessBus({ log });
+  const { createEventBridgeBus } = await import('./events/eventbridge/index.ts');
+  // Both are set: the configuration is not valid without.
+  const { EVENTBRIDGE_BUS: bus = '', AWS_REGION: region = '', EVENTBRIDGE_ENDPOINT: endpoint } = config;
+  return createEventBridgeBus({ log, bus, region, endpoint });
 }
 
 function listen(server: Server, config: Pick<Config, 'HOST' | 'PORT'>): Promise<{ port: number }> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { logLevels } from '../telemetry/log.ts';
+import { eventSettings, missingEventSetting } from './events.ts';
 
 /**
  * Everything that can be set from outside, once, with its default and its unit. `a2a-broker doctor` prints it, and
@@ -30,6 +31,12 @@ export const configSchema = z.object({
     .describe('Port to listen on; 0 lets the system choose.'),
   BROKER_DATA_DIR: z.string().min(1).default('./data').describe('Directory of the embedded store.'),
   BROKER_STORE: z.enum(['lmdb']).default('lmdb').describe('Storage engine.'),
+  ...eventSettings,
+  AWS_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be a region such as eu-central-1')
+    .optional()
+    .describe('Region of the AWS services that are used.'),
   BROKER_MASTER_KEY: z
     .string()
     .regex(/^[A-Za-z0-9_-]{43}=?$|^[A-Za-z0-9+/]{43}=$/, 'must be 32 bytes in base64 or base64url')
@@ -76,6 +83,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     throw new ConfigError(`The configuration is not valid: ${problems.join('; ')}.`);
   }
   const config = parsed.data;
+  const missing = missingEventSetting(config);
+  if (missing !== undefined)
+    throw new ConfigError(`${missing} must be set when BROKER_EVENTS is eventbridge.`);
   if (!isDevelopment(config)) {
     if (!config.BROKER_URL.startsWith('https:'))
       throw new ConfigError('BROKER_URL must use https unless its host is loopback.');
