@@ -6,6 +6,7 @@ import { addAgreementCommands } from './agreements.ts';
 import { addAuditCommands } from './audit.ts';
 import { addBillingCommands } from './billing.ts';
 import { addClientCommands } from './clients.ts';
+import { addEventCommands } from './events.ts';
 import { exitCodes, Failure } from './failure.ts';
 import { addInitCommand } from './init.ts';
 import type { CliIo } from './io.ts';
@@ -69,6 +70,7 @@ export function createProgram(io: CliIo): Command {
   addBillingCommands(program, io);
   program.commandsGroup('Looking in:');
   addAuditCommands(program, io);
+  addEventCommands(program, io);
   addOpenApiCommand(program, io);
   program.addHelpText(
     'after',
