@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -9,6 +8,7 @@ import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
 import { call, cardFor, type Market, openMarket } from '../support/market.ts';
 import { newParty } from '../support/party.ts';
 import { silent } from './outbox-world.ts';
+import { usageOf } from './usage-event.ts';
 
 /** A broker's whole life over HTTP, and what it tells about it; in order, because the last test looks back on all of it. */
 describe('what the use cases report', { shuffle: false }, () => {
@@ -214,21 +214,7 @@ describe('what the use cases report', { shuffle: false }, () => {
     ]);
 
     const tenant = await market.addTenant('acme', { plan: 'metered' });
-    const [, claims = ''] = (await market.callToken(tenant)).split('.');
-    const { jti } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { jti: string };
-    const usage = (id: string, change: object = {}) => ({
-      specversion: '1.0',
-      id,
-      source: `urn:${new URL(broker.url).host}:provider:skyways`,
-      type: 'a2a.broker.usage.reported.v1',
-      time: new Date().toISOString(),
-      tenantid: 'acme',
-      providerid: 'skyways',
-      agentid: market.agent,
-      delegationid: createHash('sha256').update(jti).digest('base64url'),
-      data: { quantities: { tokens: '3' } },
-      ...change,
-    });
+    const usage = await usageOf(market, tenant);
     const token = await market.providerToken();
     const report = async (...events: readonly object[]) => {
       const response = await fetch(`${broker.url}/v1/usage/events`, {
