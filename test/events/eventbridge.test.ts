@@ -183,10 +183,8 @@ describe('when a request fails as a whole', () => {
     async (error) => {
       fake.judge((entries) => (idsOf(entries).includes('evt_t3_1') ? { error } : undefined));
       const many = Array.from({ length: 6 }, (_, index) => changed(`t${index}`));
-      expect(await outcomes(...many, changed('t3', 2), changed('t4', 2))).toEqual([
-        ...['taken', 'taken', 'taken', 'refused', 'taken', 'taken'],
-        ...['held', 'taken'],
-      ]);
+      const outcome = (await outcomes(...many, changed('t3', 2), changed('t4', 2))).join(' ');
+      expect(outcome).toBe('taken taken taken refused taken taken held taken');
     },
   );
 
