@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
-import { createLeases, type Leases } from '../storage/lease.ts';
+import { createLeases } from '../storage/lease.ts';
 import type { Store } from '../storage/port.ts';
 import type { Log } from '../telemetry/log.ts';
 import { backoffMs } from './backoff.ts';
@@ -22,8 +22,6 @@ export interface RelayDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
-  /** Default: leases of the usual term. */
-  readonly leases?: Leases;
 }
 
 /** How soon events of other processes are seen, and how soon a shard that another process left is tried again. */
@@ -38,7 +36,7 @@ interface Pause {
 /** Each shard has one worker in each process, and at most one of these has the shard's lease. */
 export function createRelay(deps: RelayDeps): Relay {
   const context: RelayContext = { ...deps, outbox: createOutboxRepository(deps.store) };
-  const leases = deps.leases ?? createLeases(deps);
+  const leases = createLeases(deps);
   // A process that has the data to itself sees everything that is written.
   const idleMs = deps.store.capabilities.shared ? pollMs : undefined;
   const workers = shards.map((shard) => createWorker(shard));

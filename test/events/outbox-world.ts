@@ -6,6 +6,7 @@ import type { Clock } from '../../src/kernel/clock.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import type { ListOptions, Page, Store, StoredRecord } from '../../src/storage/port.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import { storeOver } from '../support/store-over.ts';
 
 export const silent = createLog({ level: 'silent' });
 export const brokerUrl = 'https://broker.example';
@@ -109,8 +110,7 @@ export function firstArrivals(events: readonly EventEnvelope[]): ReadonlyMap<str
 
 /** The same store, read in the smallest steps, between which something else may happen. */
 export function interruptedStore(store: Store, between: () => Promise<void>): Store {
-  return {
-    ...store,
+  return storeOver(store, {
     async get(key, options) {
       await between();
       return store.get(key, options);
@@ -140,5 +140,5 @@ export function interruptedStore(store: Store, between: () => Promise<void>): St
       await between();
       return store.commit(writes);
     },
-  };
+  });
 }

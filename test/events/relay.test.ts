@@ -10,6 +10,7 @@ import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { StorageError, type Store } from '../../src/storage/port.ts';
 import { createLog, type Log } from '../../src/telemetry/log.ts';
 import { testClock } from '../support/clock.ts';
+import { storeOver } from '../support/store-over.ts';
 import { engines } from '../support/stores.ts';
 import { changeTenant, silent, testBus, type TestBus, waiting } from './outbox-world.ts';
 
@@ -327,13 +328,23 @@ describe('the relay in time', () => {
     expect(await waiting(store)).toEqual([]);
   });
 
+  it('takes over what a dead process left, after its lease has stood still for a term', async () => {
+    for (let shard = 0; shard < 8; shard++) await createLeases({ store, clock }).acquire(`outbox-${shard}`);
+    relay.start();
+    await change();
+    for (let seconds = 0; seconds < 14; seconds++) await pass(1000);
+    expect(bus.taken).toEqual([]);
+    await pass(1000);
+    await pass(1000);
+    expect(told(bus.taken)).toEqual(['tenant:acme 1']);
+  });
+
   it('goes on after the store was away', async () => {
     let isAway = true;
-    const flaky: Store = {
-      ...store,
+    const flaky = storeOver(store, {
       list: (partition, options) =>
         isAway ? Promise.reject(new StorageError('unavailable', 'away')) : store.list(partition, options),
-    };
+    });
     const other = createRelay({ store: flaky, bus, clock, log: silent, random: () => 1 });
     await changeTenant(store, clock, 'acme');
     other.start();
@@ -347,13 +358,12 @@ describe('the relay in time', () => {
 
   it('does nothing while nothing happens', async () => {
     let reads = 0;
-    const counting: Store = {
-      ...store,
+    const counting = storeOver(store, {
       list: (partition, options) => {
         reads++;
         return store.list(partition, options);
       },
-    };
+    });
     const other = createRelay({ store: counting, bus, clock, log: silent, random: () => 1 });
     other.start();
     await pass(60_000);
