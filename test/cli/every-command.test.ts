@@ -6,7 +6,7 @@ import { Capture, ioOf, type Outcome, operatorCli } from './run.ts';
 import { openStory, type Story } from './story.ts';
 
 /** Commands that call no management API; each has tests of its own. */
-const others = ['serve', 'init', 'doctor', 'help'];
+const others = ['serve', 'demo', 'init', 'doctor', 'help'];
 
 let story: Story;
 let called: string[];
