@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { createAudit } from '../../audit/index.ts';
 import { type Config, ConfigError } from '../../config/index.ts';
 import { masterKeyPath, readMasterKey } from '../../config/master-key.ts';
@@ -20,7 +21,8 @@ export interface StoreFindings {
 }
 
 /** Looks into the store, also while a broker has it open: LMDB lets several processes do so. Writes nothing. */
-export async function examineEmbeddedStore(config: Config, clock: Clock): Promise<StoreFindings> {
+export async function examineEmbeddedStore(given: Config, clock: Clock): Promise<StoreFindings> {
+  const config = { ...given, BROKER_DATA_DIR: resolve(given.BROKER_DATA_DIR) };
   const unopened = { wasOperatorTokenMade: false };
   const path = dataFilePath(config.BROKER_DATA_DIR);
   try {
