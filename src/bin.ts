@@ -5,8 +5,8 @@ import { runCli } from './cli/index.ts';
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 process.exitCode = await runCli(process.argv, {
-  // Loaded by the one command that needs it: the others start in half the time.
-  createBroker: async (config) => (await import('./main.ts')).createBroker(config),
+  // Most commands only call a broker that runs elsewhere: they need not wait for all of its parts to load.
+  createBroker: async (config, parts) => (await import('./main.ts')).createBroker(config, parts),
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -4,7 +4,14 @@ import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import { type BodyOptions, list, type PagingOptions, withBody, withConnection } from './options.ts';
+import {
+  type BodyOptions,
+  list,
+  type PagingOptions,
+  withBody,
+  withConnection,
+  withPaging,
+} from './options.ts';
 import { readJsonObject } from './read-input.ts';
 import type { Column } from './table.ts';
 
@@ -32,7 +39,7 @@ export function addIssuerCommands(program: Command, io: CliIo): void {
     .description('Identity providers: a tenant’s speaks for its users, a provider’s for its own programs.');
 
   withExamples(
-    withConnection(issuers.command('list').argument('<party>', 'tenant:id or provider:id', partyIssuers))
+    withPaging(issuers.command('list').argument('<party>', 'tenant:id or provider:id', partyIssuers))
       .description('Lists a party’s issuers.')
       .action((party: Collection, options: PagingOptions) =>
         showList(io, options, { path: apiPath(...party) }, columns),

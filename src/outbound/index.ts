@@ -1,8 +1,8 @@
-import { Agent, type Dispatcher, interceptors, Pool } from 'undici';
+import { Agent, type Dispatcher, Pool } from 'undici';
 import type { Log } from '../telemetry/log.ts';
 import { guardedConnector, type Resolve, resolveBySystem } from './connector.ts';
 import { type Outbound, OutboundError, type OutboundRequest, type OutboundResponse } from './port.ts';
-import { readBounded, toOutboundError } from './response.ts';
+import { decoded, readBounded, toOutboundError } from './response.ts';
 import { checkUrl } from './url.ts';
 
 export interface OutboundOptions {
@@ -18,32 +18,13 @@ const connectionsPerOrigin = 128;
 const defaultMaxBytes = 1024 * 1024;
 const defaultTimeoutMs = 5000;
 
-/**
- * undici says at each start that its decompression is experimental. Its version is pinned and what we need of it is tested: operators
- * need not read that.
- */
-function decompress(): ReturnType<typeof interceptors.decompress> {
-  const emitWarning = process.emitWarning.bind(process);
-  process.emitWarning = () => undefined;
-  try {
-    return interceptors.decompress();
-  } finally {
-    process.emitWarning = emitWarning;
-  }
-}
-
 export function createOutbound(options: OutboundOptions): Outbound {
   const connect = guardedConnector({
     allowPrivateNetwork: options.allowPrivateNetwork,
     resolve: options.resolve ?? resolveBySystem,
     timeoutMs: connectTimeoutMs,
   });
-  const documents = new Agent({
-    connect,
-    connections: 8,
-    maxHeaderSize: 16 * 1024,
-    maxOrigins: 1000,
-  }).compose(decompress());
+  const documents = new Agent({ connect, connections: 8, maxHeaderSize: 16 * 1024, maxOrigins: 1000 });
   const pools = new Map<string, Pool>();
 
   return {
@@ -55,7 +36,12 @@ export function createOutbound(options: OutboundOptions): Outbound {
           origin: url.origin,
           path: `${url.pathname}${url.search}`,
           method: request.method ?? 'GET',
-          headers: { accept: 'application/json', 'user-agent': 'a2a-federation-broker', ...request.headers },
+          headers: {
+            accept: 'application/json',
+            'accept-encoding': 'identity',
+            'user-agent': 'a2a-federation-broker',
+            ...request.headers,
+          },
           body: request.body ?? null,
           signal: timeout,
         });
@@ -66,7 +52,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
             'the server answered with a redirect, which is not followed',
           );
         }
-        const body = await readBounded(response.body, request.maxBytes ?? defaultMaxBytes);
+        const content = decoded(response.body, response.headers['content-encoding']);
+        const body = await readBounded(content, request.maxBytes ?? defaultMaxBytes);
         return { status: response.statusCode, headers: singleHeaders(response.headers), body };
       } catch (error) {
         throw toOutboundError(error);

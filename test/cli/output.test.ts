@@ -59,7 +59,9 @@ describe('--json', () => {
     ['hostile names', ['providers', 'show', 'skyways'], '/v1/providers/skyways'],
     ['nothing', ['agreements', 'list'], '/v1/agreements'],
   ])('prints %s to the letter as the broker sent it, and a line end', async (_, args, path) => {
-    expect(await run([...args, '--json'])).toEqual({ code: 0, out: `${await raw(path)}\n`, err: '' });
+    const outcome = await run([...args, '--json']);
+    const sent = `${await raw(path)}\n`;
+    expect({ ...outcome, out: anyCursor(outcome.out) }).toEqual({ code: 0, out: anyCursor(sent), err: '' });
   });
 });
 
@@ -166,3 +168,8 @@ describe('colour', () => {
     expect((await run(['tenants', 'show', 'nobody', '--json'], { tty: true })).err).not.toContain(escape);
   });
 });
+
+/** A cursor is another one each time, although it leads to the same place. */
+function anyCursor(text: string): string {
+  return text.replace(/(?<="nextCursor":")[\w-]+/, '…');
+}
