@@ -21,6 +21,8 @@ export interface AuditEntry {
   readonly txn?: string;
   /** The inputs that mattered, small and flat. */
   readonly detail?: Readonly<Record<string, JsonValue>>;
+  /** Inputs that tell of other parties, such as that an id is somebody else's: the operator alone reads them. */
+  readonly restricted?: Readonly<Record<string, JsonValue>>;
 }
 
 export interface AuditRecord extends AuditEntry {
@@ -34,6 +36,8 @@ export interface AuditQuery {
   readonly provider?: string;
   readonly client?: string;
   readonly txn?: string;
+  /** The view that is walked, which must be filtered by: a party's own, so that the cursor tells it nothing of others. */
+  readonly view?: 'tenant' | 'provider';
   readonly limit?: number;
   readonly cursor?: string;
 }
@@ -46,7 +50,10 @@ export interface Audit {
   writes(entry: AuditEntry): readonly Write[];
   /** Durable when resolved: for refusals, which change nothing else. */
   record(entry: AuditEntry): Promise<void>;
-  /** Newest first. With several filters, the narrowest (`txn`, `client`, `tenant`, `provider`) is walked and the rest applied. */
+  /**
+   * Newest first. With several filters, the narrowest (`txn`, `client`, `tenant`, `provider`) is walked, unless `view` says which,
+   * and the rest applied.
+   */
   list(query: AuditQuery): Promise<Page<AuditRecord>>;
 }
 
@@ -78,7 +85,7 @@ export function createAudit(deps: {
     },
 
     async list(query) {
-      const view = indexed.find((field) => query[field] !== undefined);
+      const view = query.view ?? indexed.find((field) => query[field] !== undefined);
       const partition = view === undefined ? 'audit' : `audit-${view}#${query[view]}`;
       const page = await deps.store.list<AuditRecord>(partition, {
         reverse: true,

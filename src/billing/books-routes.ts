@@ -4,7 +4,7 @@ import type { HttpEnv } from '../api/env.ts';
 import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
 import { defined, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
+import { answers, madeIdSchema, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Party } from '../kernel/principal.ts';
 import type { Billing } from './index.ts';
@@ -30,7 +30,7 @@ import {
 
 const tags = ['Billing'];
 const periodParams = z.object({ period: periodSchema });
-const idParams = z.object({ id: z.string().min(1).max(64) });
+const idParams = z.object({ id: madeIdSchema });
 
 const listPeriods = createRoute({
   method: 'get',
@@ -103,7 +103,7 @@ const getInvoice = createRoute({
   tags,
   summary: 'Read an invoice with its lines',
   request: { params: idParams },
-  responses: { 200: answers(invoiceSchema, 'The invoice'), ...problems(401, 403, 404) },
+  responses: { 200: answers(invoiceSchema, 'The invoice'), ...problems(400, 401, 403, 404) },
 });
 
 const listSettlements = createRoute({
@@ -123,7 +123,7 @@ const getSettlement = createRoute({
   tags,
   summary: 'Read a settlement with its lines',
   request: { params: idParams },
-  responses: { 200: answers(settlementSchema, 'The settlement'), ...problems(401, 403, 404) },
+  responses: { 200: answers(settlementSchema, 'The settlement'), ...problems(400, 401, 403, 404) },
 });
 
 export function addBooksRoutes(router: Router, billing: Billing): void {

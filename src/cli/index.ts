@@ -10,6 +10,7 @@ import { exitCodes, Failure } from './failure.ts';
 import { addInitCommand } from './init.ts';
 import type { CliIo } from './io.ts';
 import { addIssuerCommands } from './issuers.ts';
+import { addKeyCommands } from './keys.ts';
 import { addOpenApiCommand } from './openapi.ts';
 import { colorsFor, OutputClosed, write } from './output.ts';
 import { addPriceCommands } from './prices.ts';
@@ -62,6 +63,7 @@ export function createProgram(io: CliIo): Command {
   addSubscriptionCommands(program, io);
   addClientCommands(program, io);
   addAgreementCommands(program, io);
+  addKeyCommands(program, io);
   addTokenCommands(program, io);
   program.commandsGroup('Usage and money:');
   addUsageCommands(program, io);

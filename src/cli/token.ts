@@ -57,7 +57,7 @@ export function addTokenCommands(program: Command, io: CliIo): void {
     asClient(token.command('client-credentials'))
       .description('Gets a token for the management API, limited to what its client may do.')
       .action((options: TokenOptions) =>
-        runWithClient(io, options, (client) => client.clientCredentials(options.scope ?? [])),
+        runWithClient(io, options, (client) => client.clientCredentials(options.scope)),
       ),
     'token client-credentials --client-id skyways-usage --key skyways.jwk --scope usage:read > token.txt',
     'usage show --token-file token.txt',

@@ -38,6 +38,13 @@ export const configSchema = z.object({
       'Encrypts private keys at rest: 32 bytes in base64. Required unless BROKER_URL is on loopback; there one is made ' +
         'at first start in the data directory.',
     ),
+  BROKER_KEY_ROTATION_DAYS: z.coerce
+    .number({ error: 'must be a number of days' })
+    .int()
+    .min(0)
+    .max(3650)
+    .default(90)
+    .describe('Signing keys get a successor when they are this many days old; 0: only by command.'),
   BROKER_OPERATOR_TOKEN: z
     .string()
     .min(24, 'must have at least 24 characters')

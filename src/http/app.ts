@@ -1,4 +1,3 @@
-import { bodyLimit } from 'hono/body-limit';
 import { createRouter, type Router } from '../api/router.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -6,7 +5,7 @@ import type { Ids } from '../kernel/ids.ts';
 import type { Store } from '../storage/port.ts';
 import type { Log } from '../telemetry/log.ts';
 import { authenticate, type Authenticators } from './authenticate.ts';
-import { limitBody, limitDepth, requireJson } from './body-rules.ts';
+import { limitBody, limitDepth, limitForm, requireJson } from './body-rules.ts';
 import { docsPage } from './docs-page.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { idempotency } from './idempotency.ts';
@@ -44,13 +43,7 @@ export function createApp(deps: AppDeps): Router {
 
   app.use('/v1/*', limitBody, requireJson, limitDepth, authenticate(deps.authenticators), idempotency(deps));
   // Tokens and assertions are bounded well below this by the token endpoint itself.
-  app.use(
-    '/oauth/*',
-    bodyLimit({
-      maxSize: 128 * 1024,
-      onError: (c) => oauthFailure(c, new Fault('payload_too_large', 'The body is too large.')),
-    }),
-  );
+  app.use('/oauth/*', limitForm);
 
   for (const router of deps.routers) app.route('/', router);
   app.route('/', healthRoutes(deps.readiness));

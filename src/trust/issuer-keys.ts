@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
+import { sha256 } from '../kernel/digest.ts';
 import { parseJson } from '../kernel/json.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { OutboundError, type Outbound } from '../outbound/port.ts';
@@ -91,14 +92,16 @@ export function createIssuerKeys(deps: {
     const cached = entry(uri);
     const age = deps.clock.now() - cached.fetchedAt;
     const unknown = keyId !== undefined && cached.keys?.some((key) => key.keyId === keyId) !== true;
-    if (cached.keys === undefined || age > freshMs || unknown) await refresh(uri, cached);
+    if (cached.keys === undefined || age > hardAgeMs || unknown) await refresh(uri, cached);
+    // What is merely due is fetched beside: an issuer that is slow today does not slow its own tokens down.
+    else if (age > freshMs) refresh(uri, cached).catch(() => undefined);
     if (cached.keys === undefined || deps.clock.now() - cached.fetchedAt > hardAgeMs)
       return err(cached.problem ?? 'keys_unreachable');
     return ok(cached.keys);
   }
 
   function fromPinned(jwks: JsonWebKeySet): Result<readonly IssuerKey[], KeySetProblem> {
-    const content = JSON.stringify(jwks);
+    const content = sha256(JSON.stringify(jwks));
     const known = pinned.get(content);
     if (known !== undefined) return known;
     const made = importKeys(jwks);

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Router } from '../api/router.ts';
-import { slugSchema } from '../api/schemas.ts';
+import { agentIdSchema, slugSchema } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { isOnOffer, type Registry } from '../registry/index.ts';
 import { type OAuthErrorCode, OAuthRefusal } from './errors.ts';
@@ -73,7 +73,8 @@ export function addOAuthRoutes(router: Router, trust: Trust, facts: OAuthFacts):
     'Where tokens for an agent come from (RFC 9728)',
   );
   router.get('/.well-known/oauth-protected-resource/a2a/:provider/:agent', async (c) => {
-    const agent = await facts.registry.callableAgent(`${c.req.param('provider')}/${c.req.param('agent')}`);
+    const id = agentIdSchema.safeParse(`${c.req.param('provider')}/${c.req.param('agent')}`);
+    const agent = id.success ? await facts.registry.callableAgent(id.data) : undefined;
     if (agent === undefined || !isOnOffer(agent))
       throw new Fault('not_found', 'There is no such agent on offer.');
     c.header('Cache-Control', 'public, max-age=300');

@@ -3,12 +3,21 @@ import { ifMatch, setEtag } from '../api/etag.ts';
 import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import {
+  answers,
+  madeIdSchema,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  slugSchema,
+  takes,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Party } from '../kernel/principal.ts';
 import type { Trust } from './index.ts';
 import type { JsonWebKeySet } from './key-set.ts';
 import type { Agreement, Client, TrustRecord } from './model.ts';
+import { addKeyRoutes } from './key-routes.ts';
 import { addOAuthRoutes, type OAuthFacts } from './oauth-routes.ts';
 import {
   agreementSchema,
@@ -78,13 +87,14 @@ const revokeAgreement = createRoute({
   path: '/v1/agreements/{agreement}/revoke',
   tags,
   summary: 'Revoke an agreement; everything that rests on it stops',
-  request: { params: z.object({ agreement: z.string().max(64) }), ...takes(reasonSchema) },
+  request: { params: z.object({ agreement: madeIdSchema }), ...takes(reasonSchema) },
   responses: { 200: answers(agreementSchema, 'Revoked'), ...problems(400, 401, 403, 404, 409) },
 });
 
 export function trustRoutes(trust: Trust, facts: OAuthFacts): Router {
   const router = createRouter();
   addOAuthRoutes(router, trust, facts);
+  addKeyRoutes(router, trust);
   addIssuerRoutes(router, trust, 'provider', (id) => `provider:${id}`);
   addIssuerRoutes(router, trust, 'tenant', (id) => `tenant:${id}`);
 
@@ -177,8 +187,8 @@ function addIssuerRoutes(
     path: `${path}/{issuer}/{step}`,
     tags,
     summary: `Disable or enable a ${kind}’s issuer, at once`,
-    request: { params: params.extend({ issuer: z.string().max(64), step: z.enum(['disable', 'enable']) }) },
-    responses: { 200: answers(issuerSchemaOut, 'Changed'), ...problems(401, 403, 404, 409) },
+    request: { params: params.extend({ issuer: madeIdSchema, step: z.enum(['disable', 'enable']) }) },
+    responses: { 200: answers(issuerSchemaOut, 'Changed'), ...problems(400, 401, 403, 404, 409) },
   });
 
   router.openapi(create, async (c) => {

@@ -56,7 +56,9 @@ export function createTrustRepository(store: Store) {
     clients: (page: PageRequest) => listed<Client>('clients', clientKey, page),
     agreement: (id: string): Promise<StoredRecord<Agreement> | undefined> =>
       store.get<Agreement>(agreementKey(id)),
-    agreements: (page: PageRequest) => listed<Agreement>('agreements', agreementKey, page),
+    /** A party's own, from an index of its own: a page of all of them would have a cursor that tells of others'. */
+    agreements: (page: PageRequest, of?: Party) =>
+      listed<Agreement>(of === undefined ? 'agreements' : `agreements-of#${of}`, agreementKey, page),
     /** Between two parties, newest first. */
     eachAgreement: (from: Party, to: Party) =>
       each<Agreement>(`agreements#${from}>${to}`, agreementKey, { reverse: true }),
@@ -112,8 +114,12 @@ export function createTrustRepository(store: Store) {
     }),
     insertAgreement: (value: Agreement): readonly Write[] => [
       { op: 'putIfAbsent', ...agreementKey(value.id), value },
-      { op: 'put', partition: 'agreements', sort: value.id, value: null },
-      { op: 'put', partition: `agreements#${value.from}>${value.to}`, sort: value.id, value: null },
+      ...[
+        'agreements',
+        `agreements#${value.from}>${value.to}`,
+        `agreements-of#${value.from}`,
+        `agreements-of#${value.to}`,
+      ].map((partition): Write => ({ op: 'put', partition, sort: value.id, value: null })),
     ],
     replaceAgreement: (value: Agreement, version: string): Write => ({
       op: 'putIfVersion',

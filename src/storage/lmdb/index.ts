@@ -23,13 +23,17 @@ import {
 } from '../port.ts';
 import { decodeEntry, encodeEntry, type Entry, toRecord } from './entry.ts';
 import { expiryKey, expiryScanEnd, recordKey, recordKeyOf, sortOf } from './keys.ts';
+import { createWriteWatch } from './write-watch.ts';
 
 export interface LmdbOptions {
   readonly clock: Clock;
   /** Made when missing, readable by its owner alone. */
   readonly directory: string;
+  /** A write that takes longer is answered as failed, although it may still happen; default 30,000. */
+  readonly writeTimeoutMs?: number;
 }
 
+const defaultWriteTimeoutMs = 30_000;
 const sweepEveryMs = 30_000;
 const sweepBatch = 2000;
 
@@ -45,6 +49,9 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
     keyEncoding: 'binary',
     encoding: 'string',
     maxDbs: 2,
+    // Commits of one turn share a transaction either way. With batching, lmdb keeps a promise of its own for each batch that
+    // nobody can take: on a full disk its rejection would end the process.
+    eventTurnBatching: false,
   });
   const records: Database<string, Buffer> = root.openDB({
     name: 'records',
@@ -62,10 +69,11 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
   const opening = randomBytes(9).toString('base64url');
   let commits = 0;
   let state: 'open' | 'closed' | 'broken' = 'open';
+  const watch = createWriteWatch(options.writeTimeoutMs ?? defaultWriteTimeoutMs);
 
   function assertUsable(): void {
     if (state === 'closed') throw new StorageError('closed', 'the store is closed');
-    if (state === 'broken')
+    if (state === 'broken' || watch.isStuck())
       throw new StorageError('unavailable', 'the store failed in the middle of a write; restart it');
   }
 
@@ -122,12 +130,15 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
     return { ok: true, version };
   }
 
+  /** One write transaction, shared with those of the same turn. Throws {@link StorageError} unless it became durable. */
+  const write = <T>(work: () => T): Promise<T> => watch.settle(root.transaction(work));
+
   async function sweep(): Promise<number> {
     if (state !== 'open') return 0;
     const end = expiryScanEnd(Math.floor(options.clock.now() / 1000));
     const due = [...expiries.getKeys({ end, limit: sweepBatch })];
     if (due.length === 0) return 0;
-    return root.transaction(() => {
+    return write(() => {
       let swept = 0;
       for (const key of due) {
         const record = recordKeyOf(key);
@@ -194,11 +205,7 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
     async commit(writes: readonly Write[]): Promise<CommitResult> {
       assertUsable();
       const prepared = prepareCommit(writes);
-      try {
-        return await root.transaction(() => apply(prepared));
-      } catch (error) {
-        throw new StorageError('unavailable', 'the store could not write', error);
-      }
+      return write(() => apply(prepared));
     },
 
     sweep,

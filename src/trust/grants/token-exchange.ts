@@ -7,7 +7,7 @@ import type { TrustContext } from '../deps.ts';
 import { OAuthRefusal } from '../errors.ts';
 import { findAgreement } from '../find-agreement.ts';
 import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
-import { invalidTarget, requireReachable, resolveTarget } from '../resolve-target.ts';
+import { invalidTarget, requireReachable, resolveTarget, type Target } from '../resolve-target.ts';
 import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
 import { readSubject, type Subject } from '../subject.ts';
 import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
@@ -39,9 +39,11 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
   requireDepth(depth, inherited);
 
   const target = await resolveTarget(context, request);
+  // Whose a deployment's resource is, its audit entry tells only once the agent turned out to be on offer to the caller.
+  if (target.deployment === undefined) note.agent = target.agentId;
+  const standing = await requireStanding(context, subject.tenant, target);
   note.agent = target.agentId;
-  note.provider = providerOf(target.agentId);
-  const standing = await requireStanding(context, subject.tenant, target.agentId);
+  note.provider = standing.agent.provider;
   requireReachable(target, standing);
   const agreement = await findAgreement(context, client, {
     provider: standing.agent.provider,
@@ -95,11 +97,13 @@ function requireDepth(depth: number, max: number): void {
   if (depth > max) throw bad('depth_exceeded', `The chain of actors would be longer than ${max}.`);
 }
 
-async function requireStanding(context: TrustContext, tenant: string, agentId: string): Promise<Standing> {
-  const standing = await checkTarget(context, tenant, agentId);
+async function requireStanding(context: TrustContext, tenant: string, target: Target): Promise<Standing> {
+  const standing = await checkTarget(context, tenant, target.agentId);
   if (standing.ok) return standing.value;
   if (standing.error === 'TENANT_CONTEXT_INVALID') throw refusedToken('subject_tenant_not_active');
-  throw invalidTarget(standing.error === 'NOT_SUBSCRIBED' ? 'not_subscribed' : 'agent_unavailable');
+  if (standing.error === 'NOT_SUBSCRIBED') throw invalidTarget('not_subscribed');
+  // A tenant reads its audit: the resource of an agent that is not on offer is like one that nobody has.
+  throw invalidTarget(target.deployment === undefined ? 'agent_unavailable' : 'target_unknown');
 }
 
 /**
@@ -154,8 +158,4 @@ async function pairwiseWrites(context: TrustContext, delegation: Delegation): Pr
       ...delegation.origin,
     }),
   ];
-}
-
-function providerOf(agentId: string): string {
-  return agentId.slice(0, agentId.indexOf('/'));
 }
