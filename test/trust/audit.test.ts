@@ -89,7 +89,7 @@ describe.each(engines)('the audit log of the token endpoint, on $name', (engine)
     [
       'an unknown agent',
       { audience: 'skyways/none' },
-      { tenant: 'acme', agent: 'skyways/none', provider: 'skyways' },
+      { tenant: 'acme', agent: 'skyways/none' },
       'invalid_target',
       'agent_unavailable',
     ],
