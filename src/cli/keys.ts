@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import { showList } from './answers.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import { Failure, systemCode, systemReason } from './failure.ts';
 import type { CliIo } from './io.ts';
-import { list, withConnection, withExamples, withJson } from './options.ts';
+import { list, withConnection, withJson } from './options.ts';
 import { write } from './output.ts';
 import type { Column } from './table.ts';
 
@@ -43,11 +44,13 @@ export function addKeyCommands(program: Command, io: CliIo): void {
       .requiredOption('--public <path>', 'file for the public key set, as JWKS')
       .action((options: CreateOptions) => createKeyPair(io, options)),
     'keys create --private acme-app.jwk --public acme-app.jwks.json',
-    'clients create --id acme-app --owner tenant:acme --jwks-file acme-app.jwks.json --grant-types token-exchange',
   );
-  withConnection(keys.command('list'))
-    .description('Lists the broker’s signing keys, retired ones too.')
-    .action((options: ConnectionOptions) => showList(io, options, { path: '/v1/keys' }, columns));
+  withExamples(
+    withConnection(keys.command('list'))
+      .description('Lists the broker’s signing keys, retired ones too.')
+      .action((options: ConnectionOptions) => showList(io, options, { path: '/v1/keys' }, columns)),
+    'keys list',
+  );
   withExamples(
     withConnection(keys.command('rotate'))
       .description(

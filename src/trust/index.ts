@@ -23,7 +23,7 @@ import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
 export type { CallContext } from './call-context.ts';
 export { trustErrors } from './errors.ts';
 export type { TokenProblem } from './jwt.ts';
-export { createKeys, MasterKeyError } from './keys.ts';
+export { checkMasterKey, createKeys, MasterKeyError } from './keys.ts';
 export type { Delegation } from './model.ts';
 export type { Standing, StandingProblem } from './standing.ts';
 export type { UpstreamToken } from './upstream-token.ts';

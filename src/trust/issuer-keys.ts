@@ -31,8 +31,6 @@ export interface IssuerKeys {
 const maxBytes = 128 * 1024;
 /** Keys are asked for again after this long. */
 const freshMs = 10 * 60_000;
-/** When nobody has asked for this long, the answer is waited for: what was taken back meanwhile must not get one more token. */
-const idleMs = 30 * 60_000;
 /** An issuer that is down keeps its last keys this long. */
 const hardAgeMs = 24 * 3600_000;
 /** Between two fetches from one address, whatever tokens say: a flood of unknown ids must not become a flood of fetches. */
@@ -94,9 +92,9 @@ export function createIssuerKeys(deps: {
     const cached = entry(uri);
     const age = deps.clock.now() - cached.fetchedAt;
     const unknown = keyId !== undefined && cached.keys?.some((key) => key.keyId === keyId) !== true;
-    const isIdle = deps.clock.now() - cached.triedAt > idleMs;
-    if (cached.keys === undefined || age > hardAgeMs || unknown || isIdle) await refresh(uri, cached);
-    // What is merely due is fetched beside: an issuer that is slow today does not slow its own tokens down.
+    // An issuer that did not answer when it was last asked is asked beside: its tokens wait for it once, not each time.
+    const isSlow = cached.problem !== undefined && age <= hardAgeMs && !unknown;
+    if (cached.keys === undefined || unknown || (age > freshMs && !isSlow)) await refresh(uri, cached);
     else if (age > freshMs) refresh(uri, cached).catch(() => undefined);
     if (cached.keys === undefined || deps.clock.now() - cached.fetchedAt > hardAgeMs)
       return err(cached.problem ?? 'keys_unreachable');

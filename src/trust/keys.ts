@@ -140,6 +140,18 @@ export async function createKeys(deps: KeyDeps): Promise<Keys> {
   };
 }
 
+/**
+ * Whether this master key opens the keys that are there; `none` before the first start. Makes nothing. Throws
+ * {@link MasterKeyError} when it does not.
+ */
+export async function checkMasterKey(deps: Pick<KeyDeps, 'store' | 'masterKey'>): Promise<'fits' | 'none'> {
+  const places = keyPurposes.map((purpose) => ({ partition, sort: sortOf(purpose, 1) }));
+  const records = await deps.store.getMany<KeyRecord>(places);
+  const present = records.flatMap((record) => record?.value ?? []);
+  for (const { encrypted, keyId } of present) decrypt(encrypted, deps.masterKey, keyId);
+  return present.length === 0 ? 'none' : 'fits';
+}
+
 async function loadOrMakeFirst(deps: KeyDeps, purpose: KeyPurpose): Promise<LoadedKey> {
   const place = { partition, sort: sortOf(purpose, 1) };
   const existing = await deps.store.get<KeyRecord>(place);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -24,6 +24,14 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 describe('the embedded engine', () => {
+  it('keeps its files from everybody but their owner, whatever the directory allows', async () => {
+    await chmod(directory, 0o755);
+    await openLmdbStore({ clock: testClock(), directory }).close();
+    const files = await readdir(directory);
+    expect(files.toSorted()).toEqual(['broker.mdb', 'broker.mdb-lock']);
+    for (const file of files) expect((await stat(join(directory, file))).mode & 0o077).toBe(0);
+  });
+
   it('finds everything again after it was closed', async () => {
     const clock = testClock();
     const first = openLmdbStore({ clock, directory });
