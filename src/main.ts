@@ -1,4 +1,3 @@
-import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { createAudit } from './audit/index.ts';
 import { auditRoutes } from './audit/routes.ts';
@@ -10,6 +9,7 @@ import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
 import { createApp } from './http/app.ts';
 import { ensureOperatorToken } from './http/operator-token.ts';
+import { createHttpServer, serverLimits, type ServerLimits } from './http/server.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import { type Ids, systemIds } from './kernel/ids.ts';
 import { createOutbound } from './outbound/index.ts';
@@ -44,9 +44,11 @@ export interface Overrides {
   readonly store?: Store;
   readonly outbound?: Outbound;
   readonly log?: Log;
+  readonly limits?: Partial<ServerLimits>;
 }
 
-const drainMs = 10_000;
+/** What was cut off at the end is written down within this time. */
+const settleMs = 2000;
 
 /** Puts the parts together. The only file that knows all of them. */
 export async function createBroker(config: Config, overrides: Overrides = {}): Promise<Broker> {
@@ -108,39 +110,33 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     ],
   });
 
+  const dayMs = 24 * 3_600_000;
+  const maxKeyAgeMs =
+    config.BROKER_KEY_ROTATION_DAYS === 0 ? Infinity : config.BROKER_KEY_ROTATION_DAYS * dayMs;
+  const stopWatchingKeys = trust.watchKeys(maxKeyAgeMs);
+
+  const limits = { ...serverLimits, ...overrides.limits };
   const handle = getRequestListener(app.fetch);
-  const server = createServer({ maxHeaderSize: 32 * 1024 }, (req, res) => {
+  const server = createHttpServer((request, response) => {
     // Relayed calls skip hono and web streams: see docs/adr/0003-gateway-on-raw-node-http.md.
-    if (gateway.matches(req.method ?? '', req.url ?? '')) gateway.handle(req, res);
-    else void handle(req, res);
-  });
+    if (gateway.matches(request.method ?? '', request.url ?? '')) gateway.handle(request, response);
+    else void handle(request, response);
+  }, limits);
 
   return {
     app,
     gateway,
     madeOperatorToken: operatorToken.made,
-    listen: () => listen(server, config),
+    listen: () => server.listen(config.HOST, config.PORT),
     close: async () => {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-      server.closeIdleConnections();
-      await gateway.drain(drainMs);
-      server.closeAllConnections();
-      await closed;
+      stopWatchingKeys();
+      const stopped = server.stop(limits.drain + settleMs);
+      await gateway.drain(limits.drain);
+      // What still waits for an agent ends here: its caller is told so, and it is recorded before the store closes.
       await outbound.close();
+      await gateway.drain(settleMs);
+      await stopped;
       await store.close();
     },
   };
-}
-
-function listen(server: Server, config: Pick<Config, 'HOST' | 'PORT'>): Promise<{ port: number }> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.PORT, config.HOST, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve({ port: typeof address === 'object' && address !== null ? address.port : config.PORT });
-    });
-  });
 }

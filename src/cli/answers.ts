@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
-import type { ApiRequest } from './api-client.ts';
+import { type ApiRequest, readPage } from './api-client.ts';
 import { connect, connectAnonymously, type ConnectionOptions } from './connection.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
@@ -37,13 +37,9 @@ export async function showList(
   }
   const { text, body } = await api.request(paged);
   if (options.json === true) return writeJson(io, text);
-  const { items, nextCursor } = isJsonObject(body) ? body : {};
-  await writeTable(
-    io,
-    Array.isArray(items) ? items.filter((item: JsonValue) => isJsonObject(item)) : [],
-    columns,
-  );
-  if (typeof nextCursor === 'string')
+  const { items, nextCursor } = readPage(body);
+  await writeTable(io, items, columns);
+  if (nextCursor !== undefined)
     await write(io.stderr, `There is more: add --all, or --cursor ${nextCursor}\n`);
 }
 

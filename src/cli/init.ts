@@ -5,10 +5,11 @@ import type { Command } from 'commander';
 import { type Config, isDevelopment, loadConfig } from '../config/index.ts';
 import { createOnce, loadMasterKey, masterKeyPath } from '../config/master-key.ts';
 import { ensureDataDirectory } from './data-directory.ts';
+import { withExamples } from './examples.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
 import { operatorTokenPath, readOperatorTokenFile } from './operator-token-file.ts';
-import { withExamples, withJson } from './options.ts';
+import { withJson } from './options.ts';
 import { colorsFor, write } from './output.ts';
 import { dataDirFailure } from './start-failure.ts';
 
@@ -20,7 +21,7 @@ interface Secret {
 
 export function addInitCommand(program: Command, io: CliIo): void {
   const init = withJson(program.command('init'))
-    .summary('make data directory, master key and operator token')
+    .summary('Makes the data directory, the master key and the operator’s token.')
     .description(
       'Makes what a broker needs before its first start: the data directory, the master key that encrypts its private ' +
         'keys, and the operator’s token. What is there already is kept, never overwritten. Secrets are written to files ' +

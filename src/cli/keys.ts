@@ -1,10 +1,28 @@
 import { unlink, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { showList } from './answers.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import { Failure, systemCode, systemReason } from './failure.ts';
 import type { CliIo } from './io.ts';
-import { withExamples, withJson } from './options.ts';
+import { list, withConnection, withJson } from './options.ts';
 import { write } from './output.ts';
+import type { Column } from './table.ts';
+
+const columns: readonly Column[] = [
+  { title: 'KEY', value: 'keyId' },
+  { title: 'PURPOSE', value: 'purpose' },
+  { title: 'STATE', value: 'state' },
+  { title: 'SIGNS FROM', value: 'activeFrom' },
+  { title: 'COUNTS UNTIL', value: 'countsUntil' },
+];
+
+interface RotateOptions extends ConnectionOptions {
+  readonly purposes?: readonly string[];
+  readonly compromised?: boolean;
+  readonly reason: string;
+}
 
 interface CreateOptions {
   readonly private: string;
@@ -13,7 +31,9 @@ interface CreateOptions {
 }
 
 export function addKeyCommands(program: Command, io: CliIo): void {
-  const keys = program.command('keys').description('Key pairs for clients. Made here, sent nowhere.');
+  const keys = program
+    .command('keys')
+    .description('Key pairs for clients, and the keys with which the broker signs.');
   withExamples(
     withJson(keys.command('create'))
       .description(
@@ -24,7 +44,39 @@ export function addKeyCommands(program: Command, io: CliIo): void {
       .requiredOption('--public <path>', 'file for the public key set, as JWKS')
       .action((options: CreateOptions) => createKeyPair(io, options)),
     'keys create --private acme-app.jwk --public acme-app.jwks.json',
-    'clients create --id acme-app --owner tenant:acme --jwks-file acme-app.jwks.json --grant-types token-exchange',
+  );
+  withExamples(
+    withConnection(keys.command('list'))
+      .description('Lists the broker’s signing keys, retired ones too.')
+      .action((options: ConnectionOptions) => showList(io, options, { path: '/v1/keys' }, columns)),
+    'keys list',
+  );
+  withExamples(
+    withConnection(keys.command('rotate'))
+      .description(
+        'Makes the broker’s next signing keys: published now, used in ten minutes, when everybody has fetched them.',
+      )
+      .option('--purposes <names>', 'access-token, agent-card; comma-separated (default: both)', list)
+      .option('--compromised', 'use them at once, and let nothing count that earlier ones signed')
+      .requiredOption('--reason <text>', 'why; kept in the audit log')
+      .action(({ purposes, compromised, reason, ...options }: RotateOptions) =>
+        showList(
+          io,
+          options,
+          {
+            method: 'POST',
+            path: '/v1/keys/rotate',
+            body: {
+              reason,
+              ...(purposes === undefined ? {} : { purposes }),
+              ...(compromised === undefined ? {} : { compromised }),
+            },
+          },
+          columns,
+        ),
+      ),
+    'keys rotate --reason "Yearly rotation"',
+    'keys rotate --compromised --purposes access-token --reason "The host was broken into"',
   );
 }
 

@@ -2,22 +2,23 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Config, loadConfig } from '../config/index.ts';
 import { ensureDataDirectory } from './data-directory.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo, RunnableBroker } from './io.ts';
 import { dataDirOf, operatorTokenPath, readOperatorTokenFile } from './operator-token-file.ts';
-import { withExamples, withJson } from './options.ts';
+import { withJson } from './options.ts';
 import { colorsFor, write } from './output.ts';
 import { startFailure } from './start-failure.ts';
 
 export function addServeCommand(program: Command, io: CliIo): void {
   const serve = withJson(program.command('serve'))
-    .summary('start the broker')
+    .summary('Starts the broker.')
     .description(
       'Starts the broker with the configuration of the environment (docs/configuration.md). Standard output carries the ' +
-        'log, one JSON object a line; what people need to know is on standard error. SIGTERM or SIGINT lets running ' +
-        'calls end and then stops; a second one stops at once.',
+        'log, one JSON object a line; what people need to know is on standard error, or with --json in the first line of standard ' +
+        'output. SIGTERM or SIGINT lets running calls end and then stops; a second one stops at once.',
     )
     .action((options: { readonly json?: boolean }) => runServe(io, options.json === true));
-  withExamples(serve, 'serve', 'serve --json | head -n 1');
+  withExamples(serve, 'serve', 'serve --json >> broker.log');
 }
 
 async function runServe(io: CliIo, asJson: boolean): Promise<void> {

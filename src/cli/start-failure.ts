@@ -1,4 +1,5 @@
 import { type Config, ConfigError } from '../config/index.ts';
+import { StorageError } from '../storage/port.ts';
 import { MasterKeyError } from '../trust/index.ts';
 import { Failure, systemCode, systemReason } from './failure.ts';
 
@@ -6,6 +7,7 @@ import { Failure, systemCode, systemReason } from './failure.ts';
 export function startFailure(error: unknown, config: Config): unknown {
   if (error instanceof ConfigError || error instanceof MasterKeyError)
     return new Failure('configuration', error.message, { cause: error });
+  if (error instanceof StorageError) return storeFailure(error);
   const place = `${config.HOST}:${config.PORT}`;
   switch (systemCode(error)) {
     case 'EADDRINUSE':
@@ -29,6 +31,16 @@ export function startFailure(error: unknown, config: Config): unknown {
           })
         : dataDirFailure(error, config.BROKER_DATA_DIR);
   }
+}
+
+export function storeFailure(error: StorageError): Failure {
+  return new Failure('configuration', `The store cannot be used: ${error.message}.`, {
+    cause: error,
+    hints:
+      error.code === 'corrupt'
+        ? ['Put a backup in its place, or set BROKER_DATA_DIR to another directory.']
+        : ['Set BROKER_DATA_DIR to a directory that this user may write to.'],
+  });
 }
 
 export function dataDirFailure(error: unknown, directory: string): Failure {

@@ -34,18 +34,32 @@ export const configSchema = z.object({
     .string()
     .regex(/^[A-Za-z0-9_-]{43}=?$|^[A-Za-z0-9+/]{43}=$/, 'must be 32 bytes in base64 or base64url')
     .optional()
-    .describe(
-      'Encrypts private keys at rest: 32 bytes in base64. Required unless BROKER_URL is on loopback; there one is made ' +
-        'at first start in the data directory.',
-    ),
+    .meta({
+      description:
+        'Encrypts private keys at rest: 32 bytes in base64. On loopback one is made at first start, in the data directory.',
+      requiredWhen: 'BROKER_URL is not on loopback',
+      secret: true,
+    }),
+  BROKER_KEY_ROTATION_DAYS: z.coerce
+    .number({ error: 'must be a number of days' })
+    .int()
+    .min(0)
+    .max(3650)
+    .default(90)
+    .describe('Signing keys get a successor when they are this many days old; 0: only by command.'),
   BROKER_OPERATOR_TOKEN: z
     .string()
     .min(24, 'must have at least 24 characters')
+    // RFC 6750 §2.1: nothing else can be sent as a bearer token.
+    .regex(/^[A-Za-z0-9._~+/=-]*$/, 'may only have letters, digits and . _ ~ + / = -')
     .optional()
-    .describe(
-      'Bearer token of the marketplace operator. Required unless BROKER_URL is on loopback; there one is made at first ' +
-        'start and printed once.',
-    ),
+    .meta({
+      description:
+        'Bearer token of the marketplace operator, at least 24 characters. `a2a-broker init` makes one in the data ' +
+        'directory, which counts as set; on loopback one is made at first start and printed once.',
+      requiredWhen: 'BROKER_URL is not on loopback',
+      secret: true,
+    }),
   BROKER_ALLOW_PRIVATE_NETWORK: z
     .enum(['true', 'false'])
     .default('false')

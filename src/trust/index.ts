@@ -7,11 +7,14 @@ import { type CallContext, verifyCallToken } from './call-context.ts';
 import type { TrustDeps } from './deps.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
 import type { TokenProblem } from './jwt.ts';
+import { keepKeys } from './keep-keys.ts';
+import type { Keys } from './keys.ts';
 import { makeAgreement, type NewAgreement, revokeAgreement } from './make-agreement.ts';
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 import { createOwnTokenVerifier } from './own-token.ts';
 import { changeClient, type ClientChange, type NewClient, registerClient } from './register-client.ts';
 import { type NewIssuer, registerIssuer, setIssuerStatus } from './register-issuer.ts';
+import { rotateKeys, rotateOldKeys, type Rotation } from './rotate-keys.ts';
 import { checkChain, type Standing, type StandingProblem } from './standing.ts';
 import { issueToken, type TokenAnswer } from './token-endpoint.ts';
 import { createTrustRepository, type PageRequest } from './trust-repository.ts';
@@ -20,7 +23,7 @@ import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
 export type { CallContext } from './call-context.ts';
 export { trustErrors } from './errors.ts';
 export type { TokenProblem } from './jwt.ts';
-export { createKeys, MasterKeyError } from './keys.ts';
+export { checkMasterKey, createKeys, MasterKeyError } from './keys.ts';
 export type { Delegation } from './model.ts';
 export type { Standing, StandingProblem } from './standing.ts';
 export type { UpstreamToken } from './upstream-token.ts';
@@ -58,6 +61,11 @@ export interface Trust {
   checkStanding(call: CallContext): Promise<Result<Standing, StandingProblem>>;
   upstreamToken(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken>;
   findDelegation(id: string): Promise<Delegation | undefined>;
+
+  rotateKeys(rotation: Rotation, by: Principal): Promise<void>;
+  listKeys(): ReturnType<Keys['list']>;
+  /** From now on keys that others made are found, and old ones rotated, until the returned function is called. */
+  watchKeys(maxAgeMs: number): () => void;
 }
 
 export function createTrust(deps: TrustDeps): Trust {
@@ -96,5 +104,12 @@ export function createTrust(deps: TrustDeps): Trust {
     checkStanding: (call) => checkChain(context, call.delegation),
     upstreamToken: (call, standing, deployment) => upstreamTokens.get(call, standing, deployment),
     findDelegation: (id) => repository.delegation(id),
+    rotateKeys: (rotation, by) => rotateKeys(context, rotation, by),
+    listKeys: () => deps.keys.list(),
+    watchKeys: (maxAgeMs) =>
+      keepKeys(deps.log, async () => {
+        await deps.keys.refresh();
+        await rotateOldKeys(context, maxAgeMs);
+      }),
   };
 }

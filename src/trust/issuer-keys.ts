@@ -92,7 +92,9 @@ export function createIssuerKeys(deps: {
     const cached = entry(uri);
     const age = deps.clock.now() - cached.fetchedAt;
     const unknown = keyId !== undefined && cached.keys?.some((key) => key.keyId === keyId) !== true;
-    if (cached.keys === undefined || age > freshMs || unknown) await refresh(uri, cached);
+    if (cached.keys === undefined || age > hardAgeMs || unknown) await refresh(uri, cached);
+    // What is merely due is fetched beside: an issuer that is slow today does not slow its own tokens down.
+    else if (age > freshMs) refresh(uri, cached).catch(() => undefined);
     if (cached.keys === undefined || deps.clock.now() - cached.fetchedAt > hardAgeMs)
       return err(cached.problem ?? 'keys_unreachable');
     return ok(cached.keys);

@@ -31,13 +31,21 @@ export function addOAuthRoutes(router: Router, trust: Trust, facts: OAuthFacts):
   // A plain handler: the body is a form whose duplicates matter, which schema validators cannot see.
   router.post('/oauth/token', async (c) => {
     c.header('Cache-Control', 'no-store');
+    c.header('Pragma', 'no-cache');
     try {
       return c.json(await trust.issueToken(c.req.header('Content-Type'), await c.req.text()));
     } catch (error) {
       if (!(error instanceof OAuthRefusal)) throw error;
       if (error.retryAfterSeconds !== undefined) c.header('Retry-After', String(error.retryAfterSeconds));
+      const tried = /^[A-Za-z]{1,20}(?= )/.exec(c.req.header('Authorization') ?? '')?.[0];
+      if (error.code === 'invalid_client' && tried !== undefined)
+        c.header('WWW-Authenticate', `${tried} realm="${facts.brokerUrl}"`);
       return c.json({ error: error.code, error_description: error.message }, statuses[error.code]);
     }
+  });
+  router.all('/oauth/token', (c) => {
+    c.header('Allow', 'POST');
+    throw new Fault('method_not_allowed', 'The token endpoint takes POST only.');
   });
 
   const documents = {

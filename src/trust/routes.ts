@@ -17,6 +17,7 @@ import type { Party } from '../kernel/principal.ts';
 import type { Trust } from './index.ts';
 import type { JsonWebKeySet } from './key-set.ts';
 import type { Agreement, Client, TrustRecord } from './model.ts';
+import { addKeyRoutes } from './key-routes.ts';
 import { addOAuthRoutes, type OAuthFacts } from './oauth-routes.ts';
 import {
   agreementSchema,
@@ -93,6 +94,7 @@ const revokeAgreement = createRoute({
 export function trustRoutes(trust: Trust, facts: OAuthFacts): Router {
   const router = createRouter();
   addOAuthRoutes(router, trust, facts);
+  addKeyRoutes(router, trust);
   addIssuerRoutes(router, trust, 'provider', (id) => `provider:${id}`);
   addIssuerRoutes(router, trust, 'tenant', (id) => `tenant:${id}`);
 

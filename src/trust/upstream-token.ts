@@ -73,7 +73,8 @@ export function createUpstreamTokens(context: TrustContext) {
   return {
     get(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken> {
       const now = epochSeconds(context.clock);
-      const key = `${call.delegation.id} ${deployment.id} ${deployment.resource}`;
+      // After a rotation because of a compromise, what the key before has signed is of no use.
+      const key = `${call.delegation.id} ${deployment.id} ${deployment.resource} ${context.keys.signingKey().keyId}`;
       const cached = cache.get(key);
       if (cached !== undefined && cached.useUntil > now) return cached.token;
       const token = issue(call, standing, deployment);
