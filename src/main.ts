@@ -16,7 +16,7 @@ import { createOutbound } from './outbound/index.ts';
 import type { Outbound } from './outbound/port.ts';
 import { createRegistry } from './registry/index.ts';
 import { registryRoutes } from './registry/routes.ts';
-import { openLmdbStore } from './storage/lmdb/index.ts';
+import { openStore } from './storage/open-store.ts';
 import type { Store } from './storage/port.ts';
 import { sealCursors } from './storage/sealed-cursors.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -56,7 +56,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const ids = overrides.ids ?? systemIds;
   const log = overrides.log ?? createLog({ level: config.LOG_LEVEL });
   const masterKey = await loadMasterKey(config);
-  const engine = overrides.store ?? openLmdbStore({ clock, directory: config.BROKER_DATA_DIR });
+  const engine = overrides.store ?? (await openStore(config, clock));
   const store = sealCursors(engine, masterKey);
   const outbound =
     overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });

@@ -8,7 +8,9 @@ import { examineDataDirectory } from './doctor/data-directory.ts';
 import { examineListening } from './doctor/listening.ts';
 import { checkOperatorToken } from './doctor/operator-token.ts';
 import { describeReport, type Report } from './doctor/report.ts';
-import { examineEmbeddedStore, type StoreFindings } from './doctor/embedded-store.ts';
+import { examineDynamoDbStore } from './doctor/dynamodb-store.ts';
+import { examineEmbeddedStore } from './doctor/embedded-store.ts';
+import type { StoreFindings } from './doctor/store-contents.ts';
 import { withExamples } from './examples.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
@@ -20,7 +22,7 @@ const { engines } = createRequire(import.meta.url)('../../package.json') as {
 };
 
 /** Each engine of `BROKER_STORE` has its own way of being looked at. */
-const examineStore = { lmdb: examineEmbeddedStore } satisfies Record<
+const examineStore = { lmdb: examineEmbeddedStore, dynamodb: examineDynamoDbStore } satisfies Record<
   Config['BROKER_STORE'],
   (config: Config, clock: Clock) => Promise<StoreFindings>
 >;
@@ -60,7 +62,8 @@ async function examine(io: CliIo): Promise<Report> {
       wasMade: store.wasOperatorTokenMade,
       runningAt: listening.runningAt,
     });
-    checks.push(...(await examineDataDirectory(config)), ...store.checks, ...listening.checks, token);
+    const directory = config.BROKER_STORE === 'lmdb' ? await examineDataDirectory(config) : [];
+    checks.push(...directory, ...store.checks, ...listening.checks, token);
   }
   return { ok: checks.every(({ status }) => status !== 'fail'), configuration: settings, checks };
 }

@@ -5,6 +5,7 @@ import { addAgreementCommands } from './agreements.ts';
 import { addAuditCommands } from './audit.ts';
 import { addBillingCommands } from './billing.ts';
 import { addClientCommands } from './clients.ts';
+import { addDemoCommand } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { exitCodes } from './failure.ts';
 import { addHelpCommand, configureHelp, optionGroups } from './help.ts';
@@ -53,6 +54,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   addServeCommand(program, io);
   addInitCommand(program, io);
   addDoctorCommand(program, io);
+  addDemoCommand(program, io);
   program.commandsGroup('Companies, agents and trust:');
   addProviderCommands(program, io);
   addIssuerCommands(program, io);

@@ -29,6 +29,10 @@ describe('loadConfig', () => {
     ['BROKER_URL', 'ftp://broker.example.com'],
     ['BROKER_URL', 'https://user:pw@broker.example.com'],
     ['BROKER_STORE', 'sqlite'],
+    ['DYNAMODB_TABLE', 'a/b'],
+    ['DYNAMODB_TABLE', 'ab'],
+    ['DYNAMODB_ENDPOINT', 'localhost:8000'],
+    ['AWS_REGION', 'EU Central'],
     ['BROKER_ALLOW_PRIVATE_NETWORK', 'yes'],
     ['LOG_LEVEL', 'loud'],
   ])('names %s when it is %j', (name, value) => {
@@ -56,6 +60,30 @@ describe('loadConfig', () => {
     ],
   ])('demands secrets and https off loopback %#', (env, complaint) => {
     expect(() => loadConfig(env)).toThrow(complaint);
+  });
+
+  it.each(['DYNAMODB_TABLE', 'BROKER_MASTER_KEY', 'BROKER_OPERATOR_TOKEN'])(
+    'demands %s when the store is shared, also on loopback',
+    (name) => {
+      const shared = { BROKER_STORE: 'dynamodb', DYNAMODB_TABLE: 'broker', ...secrets };
+      expect(loadConfig(shared).BROKER_STORE).toBe('dynamodb');
+      expect(() => loadConfig({ ...shared, [name]: undefined })).toThrow(
+        new ConfigError(`${name} must be set when BROKER_STORE is dynamodb.`),
+      );
+    },
+  );
+
+  it('sends nothing unencrypted to a DynamoDB elsewhere, unless in development', () => {
+    const shared = {
+      BROKER_STORE: 'dynamodb',
+      DYNAMODB_TABLE: 'broker',
+      DYNAMODB_ENDPOINT: 'http://dynamodb:8000',
+      ...secrets,
+    };
+    expect(loadConfig(shared).DYNAMODB_ENDPOINT).toBe('http://dynamodb:8000');
+    expect(() => loadConfig({ ...shared, BROKER_URL: 'https://broker.example.com' })).toThrow(
+      /DYNAMODB_ENDPOINT must use https/,
+    );
   });
 
   it('takes a complete production configuration', () => {
