@@ -21,7 +21,9 @@ export async function registerIssuer(
   by: Principal,
 ): Promise<TrustRecord> {
   await requireParty(context, owner);
-  if (input.issuer === context.brokerUrl) throw new Fault('invalid_request', 'The broker is its own issuer.');
+  // Whoever reads a chain of actors must not take somebody's `https://broker/` for our `https://broker`.
+  if (new URL(input.issuer).host === new URL(context.brokerUrl).host)
+    throw new Fault('invalid_request', 'The broker is its own issuer.');
   if (input.expiresAt !== undefined && input.expiresAt <= context.clock.now())
     throw new Fault('invalid_request', 'expiresAt must be in the future.');
   await requireUsableKeys(context, input);
