@@ -118,4 +118,4 @@ it('a close that is killed in the middle goes on to the very same books', async 
   expect(await close()).toEqual(first);
   expect(await documents(market, period)).toEqual(now);
   expect(await broker.stop()).toBe(0);
-}, 90_000);
+}, 120_000);
