@@ -1,7 +1,7 @@
 import { Fault } from '../kernel/fault.ts';
 import type { Update } from './admit-provider.ts';
 import type { Deployment } from './agent.ts';
-import { requireAgent, requireNotRetired, saveAgent } from './change-agent.ts';
+import { requireNotRetired, requireUnchanged, saveAgent } from './change-agent.ts';
 import type { RegistryContext } from './deps.ts';
 import type { RegistryErrorCode } from './errors.ts';
 import { refuseOwnAddresses, resourceTaken } from './register-agent.ts';
@@ -22,7 +22,7 @@ export async function addDeployment(
     throw new Fault('invalid_request', 'A siloed deployment names its tenant, a pooled one none.', {
       fields: [{ path: '/tenant', message: input.model === 'siloed' ? 'is missing' : 'must be absent' }],
     });
-  const record = await requireAgent(context, agent);
+  const record = await requireUnchanged(context, agent, update);
   requireNotRetired(record.value);
   const { deployments } = record.value;
   if (deployments.some(({ id }) => id === input.id))
@@ -74,7 +74,7 @@ export async function changeDeployment(
   change: DeploymentChange,
   update: Update,
 ): Promise<Deployment> {
-  const record = await requireAgent(context, agent);
+  const record = await requireUnchanged(context, agent, update);
   const current = record.value.deployments.find((deployment) => deployment.id === id);
   if (current === undefined) throw new Fault('not_found', `${agent} has no deployment ${id}.`);
   const changed: Deployment = {
