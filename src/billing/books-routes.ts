@@ -4,7 +4,15 @@ import type { HttpEnv } from '../api/env.ts';
 import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
 import { defined, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
+import {
+  answers,
+  madeIdParam,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  slugSchema,
+  tenantParam,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Party } from '../kernel/principal.ts';
 import type { Billing } from './index.ts';
@@ -29,12 +37,13 @@ import {
 } from './schema.ts';
 
 const tags = ['Billing'];
-const periodParams = z.object({ period: periodSchema });
-const idParams = z.object({ id: z.string().min(1).max(64) });
+const periodParams = z.object({ period: periodSchema.openapi({ description: 'The month' }) });
+const ofPeriod = periodSchema.optional().openapi({ description: 'Of this month' });
 
 const listPeriods = createRoute({
   method: 'get',
   path: '/v1/billing/periods',
+  operationId: 'listBillingPeriods',
   tags,
   summary: 'Months that have usage (operator)',
   responses: {
@@ -46,6 +55,7 @@ const listPeriods = createRoute({
 const getPeriod = createRoute({
   method: 'get',
   path: '/v1/billing/periods/{period}',
+  operationId: 'getBillingPeriod',
   tags,
   summary: 'A month’s books (operator)',
   request: { params: periodParams },
@@ -58,6 +68,7 @@ const getPeriod = createRoute({
 const closePeriod = createRoute({
   method: 'post',
   path: '/v1/billing/periods/{period}/close',
+  operationId: 'closeBillingPeriod',
   tags,
   summary: 'Close a month: invoices and settlements become final (operator)',
   description: 'Safe to repeat, also after it was interrupted: it goes on where it stopped',
@@ -71,6 +82,7 @@ const closePeriod = createRoute({
 const getJournal = createRoute({
   method: 'get',
   path: '/v1/billing/periods/{period}/journal',
+  operationId: 'listJournalEntries',
   tags,
   summary: 'A month’s journal, in double entry (operator)',
   request: { params: periodParams, query: pageQuerySchema },
@@ -80,10 +92,14 @@ const getJournal = createRoute({
 const listInvoices = createRoute({
   method: 'get',
   path: '/v1/invoices',
+  operationId: 'listInvoices',
   tags,
   summary: 'List invoices; a tenant sees its own',
   request: {
-    query: pageQuerySchema.extend({ tenant: slugSchema.optional(), period: periodSchema.optional() }),
+    query: pageQuerySchema.extend({
+      tenant: slugSchema.optional().openapi({ description: 'To this tenant' }),
+      period: ofPeriod,
+    }),
   },
   responses: { 200: answers(pageOf(invoiceHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
@@ -91,28 +107,34 @@ const listInvoices = createRoute({
 const listTenantInvoices = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/invoices',
+  operationId: 'listTenantInvoices',
   tags,
   summary: 'List a tenant’s invoices',
-  request: { params: z.object({ tenant: slugSchema }), query: pageQuerySchema },
+  request: { params: z.object({ tenant: tenantParam }), query: pageQuerySchema },
   responses: { 200: answers(pageOf(invoiceHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
 
 const getInvoice = createRoute({
   method: 'get',
   path: '/v1/invoices/{id}',
+  operationId: 'getInvoice',
   tags,
   summary: 'Read an invoice with its lines',
-  request: { params: idParams },
+  request: { params: z.object({ id: madeIdParam('invoice') }) },
   responses: { 200: answers(invoiceSchema, 'The invoice'), ...problems(401, 403, 404) },
 });
 
 const listSettlements = createRoute({
   method: 'get',
   path: '/v1/settlements',
+  operationId: 'listSettlements',
   tags,
   summary: 'List settlements; a provider sees its own',
   request: {
-    query: pageQuerySchema.extend({ provider: slugSchema.optional(), period: periodSchema.optional() }),
+    query: pageQuerySchema.extend({
+      provider: slugSchema.optional().openapi({ description: 'With this provider' }),
+      period: ofPeriod,
+    }),
   },
   responses: { 200: answers(pageOf(settlementHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
@@ -120,9 +142,10 @@ const listSettlements = createRoute({
 const getSettlement = createRoute({
   method: 'get',
   path: '/v1/settlements/{id}',
+  operationId: 'getSettlement',
   tags,
   summary: 'Read a settlement with its lines',
-  request: { params: idParams },
+  request: { params: z.object({ id: madeIdParam('settlement') }) },
   responses: { 200: answers(settlementSchema, 'The settlement'), ...problems(401, 403, 404) },
 });
 

@@ -3,7 +3,15 @@ import { ifMatch, setEtag } from '../api/etag.ts';
 import { requireOperator, requireParty } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import {
+  answers,
+  madeIdParam,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  takes,
+  tenantParam,
+} from '../api/schemas.ts';
 import type { Tenancy } from './index.ts';
 import {
   newSubscriptionSchema,
@@ -16,12 +24,13 @@ import {
 import type { Subscription, Tenant } from './tenant.ts';
 
 const tags = ['Tenants'];
-const params = z.object({ tenant: slugSchema });
+const params = z.object({ tenant: tenantParam });
 const oneTenant = { 200: answers(tenantSchema, 'The tenant') };
 
 const createTenantRoute = createRoute({
   method: 'post',
   path: '/v1/tenants',
+  operationId: 'createTenant',
   tags,
   summary: 'Create a tenant (operator)',
   request: takes(newTenantSchema),
@@ -31,6 +40,7 @@ const createTenantRoute = createRoute({
 const listTenantsRoute = createRoute({
   method: 'get',
   path: '/v1/tenants',
+  operationId: 'listTenants',
   tags,
   summary: 'List tenants (operator)',
   request: { query: pageQuerySchema },
@@ -40,6 +50,7 @@ const listTenantsRoute = createRoute({
 const getTenantRoute = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}',
+  operationId: 'getTenant',
   tags,
   summary: 'Read a tenant',
   request: { params },
@@ -49,6 +60,7 @@ const getTenantRoute = createRoute({
 const patchTenantRoute = createRoute({
   method: 'patch',
   path: '/v1/tenants/{tenant}',
+  operationId: 'changeTenant',
   tags,
   summary: 'Change a tenant (operator)',
   description: '`null` takes an optional field away. Honours `If-Match`',
@@ -59,6 +71,7 @@ const patchTenantRoute = createRoute({
 const suspendTenantRoute = createRoute({
   method: 'post',
   path: '/v1/tenants/{tenant}/suspend',
+  operationId: 'suspendTenant',
   tags,
   summary: 'Stop everything for a tenant, at once (operator)',
   request: { params, ...takes(reasonSchema) },
@@ -68,6 +81,7 @@ const suspendTenantRoute = createRoute({
 const reinstateTenantRoute = createRoute({
   method: 'post',
   path: '/v1/tenants/{tenant}/reinstate',
+  operationId: 'reinstateTenant',
   tags,
   summary: 'Let a suspended tenant work again (operator)',
   request: { params, ...takes(reasonSchema) },
@@ -77,6 +91,7 @@ const reinstateTenantRoute = createRoute({
 const subscribeRoute = createRoute({
   method: 'post',
   path: '/v1/tenants/{tenant}/subscriptions',
+  operationId: 'createSubscription',
   tags,
   summary: 'Subscribe a tenant to an agent',
   request: { params, ...takes(newSubscriptionSchema) },
@@ -86,6 +101,7 @@ const subscribeRoute = createRoute({
 const listSubscriptionsRoute = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/subscriptions',
+  operationId: 'listSubscriptions',
   tags,
   summary: 'List a tenant’s subscriptions',
   request: { params, query: pageQuerySchema },
@@ -95,9 +111,10 @@ const listSubscriptionsRoute = createRoute({
 const cancelSubscriptionRoute = createRoute({
   method: 'delete',
   path: '/v1/tenants/{tenant}/subscriptions/{subscription}',
+  operationId: 'cancelSubscription',
   tags,
   summary: 'Cancel a subscription, at once',
-  request: { params: params.extend({ subscription: z.string().max(64) }) },
+  request: { params: params.extend({ subscription: madeIdParam('subscription') }) },
   responses: { 200: answers(subscriptionSchema, 'Cancelled'), ...problems(401, 403, 404, 409) },
 });
 
