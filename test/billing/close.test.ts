@@ -1,8 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { canonicalJson } from '../../src/kernel/canonical-json.ts';
-import { sha256 } from '../../src/kernel/digest.ts';
 import { engines } from '../support/stores.ts';
-import { booksOf, close, due, linesOf, perUnit, publishedTiers, report, sell } from './books.ts';
+import {
+  booksOf,
+  close,
+  due,
+  hashOfAnswer,
+  linesOf,
+  perUnit,
+  publishedTiers,
+  report,
+  sell,
+} from './books.ts';
+import { watchCommits } from './watched-store.ts';
 import { day, ingest, newWorld, operator, type World } from './world.ts';
 
 describe.each(engines)('the close of a month on $name', (engine) => {
@@ -58,6 +67,97 @@ describe.each(engines)('the close of a month on $name', (engine) => {
       await closeNow('2026-02');
       expect(await stateNow('2026-02')).toBe('closed');
     });
+
+    it('for the close of another month that has begun', async () => {
+      await report(world, { id: 'e1' });
+      world.clock.set(due('2026-02'));
+      let commits = 0;
+      const dying = watchCommits(world.store, (_, pass) => {
+        if (++commits === 1) return pass();
+        throw new Error('the power went out');
+      });
+      const interrupted = world.reopen(dying).closePeriod('2026-01', { early: false, by: operator });
+      await expect(interrupted).rejects.toThrow('the power went out');
+      expect(await stateNow('2026-01')).toBe('closing');
+      await expect(closeNow('2026-02')).rejects.toMatchObject({
+        code: 'earlier_period_open',
+        message: 'Close 2026-01 first.',
+      });
+      await closeNow('2026-01');
+      await closeNow('2026-02');
+    });
+  });
+
+  describe('of a month passes over those before it that had no usage', () => {
+    beforeEach(async () => {
+      world.clock.set(Date.UTC(2026, 1, 3));
+      await report(world, { id: 'february' });
+      await closeNow('2026-02', true);
+    });
+
+    it('which are closed with it', async () => {
+      expect(await stateNow('2026-01')).toBe('closed');
+      expect(await closeNow('2026-01')).toMatchObject({
+        state: 'closed',
+        outcome: { events: 0, invoices: 0 },
+      });
+      expect(await stateNow('2026-03')).toBe('open');
+    });
+
+    it('so that what comes late for them posts to the next one, under what was billed for it', async () => {
+      await report(world, { id: 'late', at: Date.UTC(2026, 0, 31) });
+      await close(world, '2026-03');
+      expect(await booksOf(world, '2026-01')).toEqual({ invoices: [], settlements: [], journal: [] });
+      expect(await linesOf(world, '2026-03')).toEqual(['2026-01 tokens 1 33']);
+    });
+
+    it('and waits when one of them gets its first usage at the very moment', async () => {
+      world.clock.set(Date.UTC(2026, 4, 2));
+      let raced = false;
+      const racing = watchCommits(world.store, async (writes, pass) => {
+        if (!raced && writes.some(({ partition }) => partition === 'billing-period#2026-05')) {
+          raced = true;
+          await report(world, { id: 'april', at: Date.UTC(2026, 3, 30) });
+        }
+        return pass();
+      });
+      const closing = world.reopen(racing).closePeriod('2026-05', { early: true, by: operator });
+      await expect(closing).rejects.toMatchObject({ message: 'Close 2026-04 first.' });
+      expect(raced).toBe(true);
+      await closeNow('2026-04', true);
+      expect(await linesOf(world, '2026-04')).toEqual(['2026-04 tokens 1 33']);
+      await closeNow('2026-05', true);
+    });
+  });
+
+  it('of two months at once is that of one after the other, and commission is taken once on all', async () => {
+    await world.billing.setContract(
+      'skyways',
+      { commissionBps: 1500, currency: 'USD', from: '2026-01' },
+      operator,
+    );
+    await report(world, { id: 'january' });
+    world.clock.set(due('2026-01'));
+    await report(world, { id: 'february' });
+    world.clock.set(due('2026-02'));
+    let outcomes: readonly string[];
+    do {
+      const both = await Promise.allSettled(
+        ['2026-01', '2026-02', '2026-02', '2026-01'].map((period) =>
+          world.reopen().closePeriod(period, { early: false, by: operator }),
+        ),
+      );
+      outcomes = both.map((outcome) =>
+        outcome.status === 'fulfilled' ? outcome.value.state : (outcome.reason as { code: string }).code,
+      );
+      expect(outcomes.filter((state) => state !== 'closed' && state !== 'earlier_period_open')).toEqual([]);
+    } while (outcomes.includes('earlier_period_open'));
+    const { settlements } = await booksOf(world);
+    // 4.95 and 9.90 cents so far.
+    expect(settlements.map(({ period, commission }) => [period, commission])).toEqual([
+      ['2026-01', '5'],
+      ['2026-02', '5'],
+    ]);
   });
 
   it('of a month without usage is an empty one', async () => {
@@ -173,9 +273,11 @@ describe.each(engines)('the close of a month on $name', (engine) => {
     await report(world, { id: 'a' }, { id: 'b', tenant: 'globex' });
     await close(world, '2026-01');
     const { invoices } = await booksOf(world, '2026-01');
-    for (const { contentHash, ...content } of invoices) {
-      expect(contentHash).toBe(sha256(canonicalJson(content)));
-      expect(sha256(canonicalJson({ ...content, total: '0' }))).not.toBe(contentHash);
+    for (const invoice of invoices) {
+      expect(hashOfAnswer(invoice)).toBe(invoice.contentHash);
+      expect(hashOfAnswer({ ...invoice, total: '0' })).not.toBe(invoice.contentHash);
+      const lines = invoice.lines.map((line) => ({ ...line, price: line.price + 1 }));
+      expect(hashOfAnswer({ ...invoice, lines })).not.toBe(invoice.contentHash);
     }
     expect(new Set(invoices.map(({ contentHash }) => contentHash)).size).toBe(2);
   });
@@ -249,6 +351,31 @@ describe.each(engines)('the close of a month on $name', (engine) => {
       for (const period of ['2026-01', '2026-02', '2026-03', '2026-04'])
         commissions.push((await settled(period))[0]?.[1]);
       expect(commissions).toEqual(['330', '660', '660', '1650']);
+    });
+
+    it('of the contract of the month that a correction is for', async () => {
+      await contract(1000, '2026-01');
+      await contract(2000, '2026-02');
+      await world.billing.meters.define(
+        { key: 'seats', unit: 'seats', aggregation: 'latest', authority: 'provider' },
+        operator,
+      );
+      await sell(world, 'seats', [perUnit('seats', '1')]);
+      await report(world, { id: 'a', quantities: { seats: '10' } });
+      await closeNow('2026-01', true);
+      await report(world, { id: 'b', at: world.clock.now() + 1, quantities: { seats: '4' } });
+      world.clock.set(Date.UTC(2026, 1, 10));
+      await report(world, { id: 'c', quantities: { seats: '10' } });
+      await close(world, '2026-02');
+      const february = (await booksOf(world, '2026-02')).settlements;
+      // What was taken at 10 % is given back at 10 %.
+      expect(
+        february.map((one) => [one.contract, one.commissionBps, one.gross, one.commission, one.net]),
+      ).toEqual([
+        ['skyways-usd-2026-01', 1000, '-600', '-60', '-540'],
+        ['skyways-usd-2026-02', 2000, '1000', '200', '800'],
+      ]);
+      expect(new Set(february.map(({ id }) => id)).size).toBe(2);
     });
 
     it('none without one, of another currency, of another provider, or of later', async () => {

@@ -1,0 +1,50 @@
+import { canonicalJson } from '../kernel/canonical-json.ts';
+import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
+import type { PeriodKey } from './period.ts';
+
+/** One fact of usage. Appended once, never changed. */
+export interface UsageRecord {
+  /** SHA-256 over the length-prefixed ledger, source and id: what makes it one fact, whenever and however often it is told. */
+  readonly key: string;
+  readonly kind: 'observed' | 'reported';
+  readonly id: string;
+  readonly source: string;
+  readonly tenant: string;
+  readonly provider: string;
+  /** `provider/agent` */
+  readonly agent: string;
+  readonly callId: string;
+  /** The provider's own, if it gave one. */
+  readonly correlationId?: string;
+  /** The transaction of the delegation: one for the whole chain of calls. */
+  readonly txn: string;
+  readonly delegationId: string;
+  /** Event time: when it happened, epoch milliseconds. */
+  readonly at: number;
+  /** When we heard it. */
+  readonly recordedAt: number;
+  /** Meter → canonical decimal. */
+  readonly quantities: Readonly<Record<string, string>>;
+  readonly dimensions?: Readonly<Record<string, string>>;
+  /** The period whose invoice has it. */
+  readonly period: PeriodKey;
+  /** The period in which it happened. Earlier than `period` for what came too late. */
+  readonly chargePeriod: PeriodKey;
+}
+
+/** A fact before it is known to which period it posts. */
+export type NewUsage = Omit<UsageRecord, 'period' | 'chargePeriod'>;
+
+/** The CloudEvents `source` of what this party tells. */
+export function sourceOf(brokerUrl: string, party: 'gateway' | `provider:${string}`): string {
+  return `urn:${new URL(brokerUrl).host}:${party}`;
+}
+
+export function usageKey(source: string, id: string): string {
+  return sha256(lengthPrefixed('usage', source, id));
+}
+
+/** Of what the sender said, without when we heard it: the same fact told again has the same digest. */
+export function digestOf({ recordedAt: _, ...told }: NewUsage): string {
+  return sha256(canonicalJson(told));
+}
