@@ -27,6 +27,7 @@ const settlementColumns: readonly Column[] = [
   { title: 'ID', value: 'id' },
   { title: 'PROVIDER', value: 'provider' },
   { title: 'PERIOD', value: 'period' },
+  { title: 'CONTRACT', value: 'contract' },
   { title: 'GROSS', value: 'gross', alignRight: true },
   { title: 'COMMISSION', value: 'commission', alignRight: true },
   { title: 'NET', value: 'net', alignRight: true },
@@ -54,9 +55,9 @@ export function addBillingCommands(program: Command, io: CliIo): void {
     .description('The month’s books: periods, invoices, settlements.');
 
   withExamples(
-    withConnection(billing.command('periods'))
+    withPaging(billing.command('periods'))
       .description('Lists the months that have usage.')
-      .action((options: ConnectionOptions) =>
+      .action((options: PagingOptions) =>
         showList(io, options, { path: '/v1/billing/periods' }, periodColumns),
       ),
     'billing periods',
