@@ -4,7 +4,7 @@ import type { Delegation } from '../trust/index.ts';
 import { checkReport, type Refusal } from './check-report.ts';
 import type { BillingContext } from './deps.ts';
 import type { Appended } from './ledger.ts';
-import { parseQuantity } from './quantity.ts';
+import { requireQuantity } from './quantity.ts';
 import type { Quarantined } from './quarantine-repository.ts';
 import { type NewUsage, sourceOf, usageKey } from './usage-record.ts';
 import { type EventResult, readEvent, type UsageEvent } from './z-usage-event.ts';
@@ -93,7 +93,7 @@ function factOf(event: UsageEvent, delegation: Delegation, now: number): NewUsag
     at: parseRfc3339(event.time) ?? now,
     recordedAt: now,
     quantities: Object.fromEntries(
-      Object.entries(quantities).map(([meter, text]) => [meter, parseQuantity(text) ?? '0']),
+      Object.entries(quantities).map(([meter, text]) => [meter, requireQuantity(text)]),
     ),
     ...(dimensions === undefined ? {} : { dimensions }),
   };

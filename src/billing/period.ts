@@ -50,7 +50,9 @@ export const maxUnpricedShown = 100;
 const graceMs = 72 * 3_600_000;
 
 export function periodOf(epochMs: number): PeriodKey {
-  return new Date(epochMs).toISOString().slice(0, 7);
+  const date = new Date(epochMs);
+  const month = date.getUTCMonth() + 1;
+  return `${date.getUTCFullYear()}-${month < 10 ? '0' : ''}${month}`;
 }
 
 /** Epoch milliseconds of its first instant. */

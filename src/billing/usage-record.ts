@@ -1,4 +1,3 @@
-import { canonicalJson } from '../kernel/canonical-json.ts';
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
 import type { PeriodKey } from './period.ts';
 
@@ -44,7 +43,29 @@ export function usageKey(source: string, id: string): string {
   return sha256(lengthPrefixed('usage', source, id));
 }
 
-/** Of what the sender said, without when we heard it: the same fact told again has the same digest. */
-export function digestOf({ recordedAt: _, ...told }: NewUsage): string {
-  return sha256(canonicalJson(told));
+/**
+ * Of what the sender said, without when we heard it: the same fact told again has the same digest. Digests are kept, so the order
+ * of the members here is for ever.
+ */
+export function digestOf(fact: NewUsage): string {
+  const told = {
+    kind: fact.kind,
+    id: fact.id,
+    source: fact.source,
+    tenant: fact.tenant,
+    provider: fact.provider,
+    agent: fact.agent,
+    callId: fact.callId,
+    correlationId: fact.correlationId,
+    txn: fact.txn,
+    delegationId: fact.delegationId,
+    at: fact.at,
+    quantities: sorted(fact.quantities),
+    dimensions: sorted(fact.dimensions ?? {}),
+  } satisfies Record<keyof Omit<NewUsage, 'key' | 'recordedAt'>, unknown>;
+  return sha256(JSON.stringify(told));
+}
+
+function sorted(values: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+  return Object.entries(values).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

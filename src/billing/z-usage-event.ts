@@ -3,7 +3,6 @@ import { agentIdSchema, slugSchema } from '../api/schemas.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
 import { parseRfc3339 } from '../kernel/rfc3339.ts';
 import { strangeAttribute, unsetNulls, withDecodedData } from './cloud-event.ts';
-import { parseQuantity } from './quantity.ts';
 import { namedValues } from './z-named-values.ts';
 
 export const usageReportedType = 'a2a.broker.usage.reported.v1';
@@ -12,10 +11,10 @@ export const maxEventsPerBatch = 1000;
 const quantitySchema = z
   .string()
   .max(40)
-  .refine((text) => parseQuantity(text) !== undefined, {
-    message:
-      'must be a decimal string, not negative, with at most 18 digits before and 9 after the point, such as "12.5"',
-  });
+  .regex(
+    /^(?:0|[1-9]\d{0,17})(?:\.\d{1,9})?$/,
+    'must be a decimal string, not negative, with at most 18 digits before and 9 after the point, such as "12.5"',
+  );
 
 const digestSchema = z
   .string()

@@ -9,12 +9,17 @@ export function parseRfc3339(text: string): number | undefined {
   const match = pattern.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHours, offsetMinutes] = match;
+  if (Number(day) < 1 || Number(day) > daysIn(Number(year), Number(month))) return undefined;
   const midnight = Date.UTC(Number(year), Number(month) - 1, Number(day));
-  // A day that the month does not have would have become one of the next.
-  if (new Date(midnight).toISOString().slice(0, 10) !== `${year}-${month}-${day}`) return undefined;
   const minutes = Number(hour) * 60 + Number(minute);
   const offset = sign === undefined ? 0 : Number(offsetHours) * 60 + Number(offsetMinutes);
   const local =
     midnight + minutes * 60_000 + Number(second) * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0'));
   return local - (sign === '-' ? -offset : offset) * 60_000;
+}
+
+/** 0 for what is no month. */
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return [31, 0, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;
 }

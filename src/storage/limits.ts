@@ -38,6 +38,7 @@ export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[
   if (writes.length > maxWritesPerCommit)
     refuse(`a commit takes at most ${maxWritesPerCommit} writes, not ${writes.length}`);
   const seen = new Set<string>();
+  const texts = new Map<unknown, string>();
   return writes.map((write) => {
     checkKey(write);
     const id = `${write.partition.length}:${write.partition}${write.sort}`;
@@ -46,8 +47,10 @@ export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[
     if (!('value' in write)) return { write, json: '' };
     if (write.expiresAt !== undefined && !(Number.isSafeInteger(write.expiresAt) && write.expiresAt > 0))
       refuse('expiresAt must be a whole number of epoch seconds');
-    const json: string | undefined = JSON.stringify(write.value);
+    // One value under several keys is common: it is made text once.
+    const json: string | undefined = texts.get(write.value) ?? JSON.stringify(write.value);
     if (json === undefined) throw new TypeError('a record’s value must be JSON');
+    texts.set(write.value, json);
     const bytes = Buffer.byteLength(json);
     if (bytes > maxValueBytes) refuse(`a value may have ${maxValueBytes} bytes, this one has ${bytes}`);
     return { write, json };
