@@ -32,6 +32,7 @@ describe.each(engines)('who sees and does what in billing, on $name', (engine) =
     const owned = [
       ['/v1/tenants/acme/usage', 'acme'],
       ['/v1/tenants/acme/invoices', 'acme'],
+      ['/v1/tenants/acme/invoices/draft', 'acme'],
       ['/v1/usage?tenant=acme', 'acme'],
       ['/v1/invoices?tenant=acme', 'acme'],
       ['/v1/usage?provider=skyways', 'skyways'],

@@ -22,6 +22,22 @@ describe.each(engines)('billing routes on $name', (engine) => {
   const items: Shop['items'] = (...request) => shop.items(...request);
 
   describe('on the wire', () => {
+    it('a draft has the lines that the invoice will have, and no number', async () => {
+      const draft = await get('/v1/tenants/acme/invoices/draft', 'acme');
+      expect(outcome(await get('/v1/tenants/acme/invoices/draft?period=2026-1'))).toBe('400 invalid_request');
+      await shop.closeJanuary();
+      const ids = (await items('/v1/tenants/acme/invoices', 'acme')).map(({ id }) => String(id));
+      const invoices = await Promise.all(ids.map(async (id) => (await get(`/v1/invoices/${id}`)).json));
+      expect(draft.json).toEqual({
+        period: '2026-01',
+        invoices: invoices.map(({ currency, total, lines }) => ({ currency, total, lines })),
+        unpriced: [],
+        unpricedCount: 0,
+      });
+      expect(outcome(await get('/v1/tenants/acme/invoices/draft?period=2026-01'))).toBe('409 conflict');
+      expect((await get('/v1/tenants/acme/invoices/draft')).json).toMatchObject({ period: '2026-02' });
+    });
+
     it('meters are defined once, and listed page by page after the broker’s own', async () => {
       const body = { key: 'seats', aggregation: 'max', unit: 'seats', authority: 'provider' };
       const define = (change = {}) =>
