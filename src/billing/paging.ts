@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   type Key,
   maxKeysPerRead,
@@ -33,6 +34,8 @@ export async function* everything<T>(
     });
     yield* page.items;
     cursor = page.cursor;
+    // An embedded engine answers at once: without a pause a month's worth of pages would hold up every call that is running.
+    if (cursor !== undefined) await setImmediate();
   } while (cursor !== undefined);
 }
 

@@ -53,7 +53,7 @@ export function settlementId(period: PeriodKey, { provider, currency, contract }
   return `stl_${sha256(lengthPrefixed(period, provider, currency, contract?.id ?? '')).slice(0, 26)}`;
 }
 
-/** Commission on everything so far, less what was taken already: half a minor unit goes up. */
+/** Commission on everything so far, less what was taken already: rounded once, half a minor unit away from zero. */
 export function commissionOf(gross: bigint, bps: number, before: ContractTotals | undefined): bigint {
   const cumulative = gross + BigInt(before?.gross ?? '0');
   return divideRounded(cumulative * BigInt(bps), 10_000n) - BigInt(before?.commission ?? '0');
