@@ -147,6 +147,7 @@ it('does everything that the management API can: each command calls it, each cal
   expect(await text('billing draft acme')).toMatch(/skyways\/flights .* 0\.02 +EUR$/m);
   expect(await text('billing periods')).toContain(month);
   expect(await text(`billing close ${month} --early`)).toMatch(/^state +closed$/m);
+  expect(await text(`billing close ${month} --state`)).toMatch(/^state +closed$/m);
   expect(await text(`billing period ${month}`)).toMatch(/^state +closed$/m);
   expect(await text(`billing journal ${month}`)).toMatch(/EUR/);
   expect(await text(`billing invoices --tenant acme --period ${month}`)).toMatch(/acme +.* +0\.02 +EUR$/m);
