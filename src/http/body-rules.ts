@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import type { HttpEnv } from '../api/env.ts';
@@ -11,12 +13,29 @@ export const limitForm = limit(128 * 1024);
 
 /** Counted while it arrives when no length was announced. */
 function limit(maxBytes: number) {
-  return bodyLimit({
+  const limited = bodyLimit({
     maxSize: maxBytes,
     onError: () => {
       throw new Fault('payload_too_large', `The body may have ${maxBytes} bytes.`);
     },
   });
+  return createMiddleware<HttpEnv>(async (c, next) => {
+    let isRead = false;
+    try {
+      return await limited(c, () => {
+        isRead = true;
+        return next();
+      });
+    } catch (error) {
+      if (isRead || error instanceof Fault) throw error;
+      throw cutOff(error);
+    }
+  });
+}
+
+/** The caller has left in the middle of its body: no failure of ours, and nobody is there to read the answer. */
+function cutOff(cause: unknown): Fault {
+  return new Fault('invalid_request', 'The body was cut off.', { cause });
 }
 
 const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset="?utf-8"?)?$/i;
@@ -24,21 +43,39 @@ const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset="?utf-8
 const maxDepth = 64;
 
 /**
- * No document of ours is nested deeply, and code that walks one may do so by recursion. Counted on the text, before anything
- * parses it.
+ * Looks at the bytes before anything decodes or parses them. What is not UTF-8 would be replaced in silence, and then not be
+ * what was sent. No document of ours is nested deeply, and code that walks one may do so by recursion.
  */
-export const limitDepth = createMiddleware<HttpEnv>(async (c, next) => {
-  if (c.req.method !== 'GET' && c.req.method !== 'HEAD' && depthOf(await c.req.text()) > maxDepth)
-    throw new Fault('invalid_request', `The body is nested more than ${maxDepth} levels deep.`);
+export const requireWellFormed = createMiddleware<HttpEnv>(async (c, next) => {
+  if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+    const bytes = await wholeBody(c);
+    if (!isUtf8(bytes)) throw new Fault('invalid_request', 'The body is not UTF-8.');
+    if (depthOf(bytes) > maxDepth)
+      throw new Fault('invalid_request', `The body is nested more than ${maxDepth} levels deep.`);
+  }
   await next();
 });
 
-function depthOf(text: string): number {
+/** Whoever reads it after this finds it in memory. */
+export const requireWhole = createMiddleware<HttpEnv>(async (c, next) => {
+  await wholeBody(c);
+  await next();
+});
+
+async function wholeBody(c: Context<HttpEnv>): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await c.req.arrayBuffer());
+  } catch (error) {
+    throw cutOff(error);
+  }
+}
+
+function depthOf(bytes: Uint8Array): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at);
+  for (let at = 0; at < bytes.length; at++) {
+    const char = bytes[at];
     if (inString) {
       if (char === 0x5c) at++;
       else if (char === 0x22) inString = false;
