@@ -1,13 +1,13 @@
-import { systemClock } from '../../src/kernel/clock.ts';
-import { openMemoryStore } from '../../src/storage/memory/index.ts';
-import type { Store } from '../../src/storage/port.ts';
-import { openLine, say } from '../support/a2a.ts';
-import { scriptedAgent, type ScriptedAgent } from '../support/agent.ts';
-import { runBroker, type RunningBroker } from '../support/broker-in-process.ts';
-import { call, type Market, type MarketTenant, openMarket } from '../support/market.ts';
-import type { Operation } from '../support/openapi.ts';
-import { clientAssertion, newParty, type Party } from '../support/party.ts';
-import { type WatchedStore, watchStore } from '../tenancy/watched-store.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
+import { openMemoryStore } from '../../../src/storage/memory/index.ts';
+import type { Store } from '../../../src/storage/port.ts';
+import { openLine, say } from '../../support/a2a.ts';
+import { scriptedAgent, type ScriptedAgent } from '../../support/agent.ts';
+import { runBroker, type RunningBroker } from '../../support/broker-in-process.ts';
+import { call, type Market, type MarketTenant, openMarket } from '../../support/market.ts';
+import type { Operation } from '../../support/openapi.ts';
+import { clientAssertion, newParty, type Party } from '../../support/party.ts';
+import { type WatchedStore, watchStore } from '../../tenancy/watched-store.ts';
 
 /** A broker in which there is one of everything. */
 export interface Furnished {
@@ -16,6 +16,8 @@ export interface Furnished {
   readonly market: Market;
   readonly tenant: MarketTenant;
   readonly store: WatchedStore;
+  /** A management token with which the provider reports usage. */
+  readonly reporter: string;
   /** A management token of a provider's client that may do next to nothing. */
   readonly powerless: string;
   /** From now on every use of the store fails like this; `undefined` mends it. */
@@ -98,6 +100,7 @@ export async function furnish(): Promise<Furnished> {
     market,
     tenant,
     store,
+    reporter: await market.providerToken(),
     powerless: await managementToken(market, powerless, 'powerless'),
     fail: (error) => void (failure = error),
     pathOf: ({ path }, other = {}) =>
