@@ -1,4 +1,4 @@
-import { systemClock } from '../../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../../src/kernel/clock.ts';
 import { openMemoryStore } from '../../../src/storage/memory/index.ts';
 import type { Store } from '../../../src/storage/port.ts';
 import { openLine, say } from '../../support/a2a.ts';
@@ -27,9 +27,9 @@ export interface Furnished {
   close(): Promise<void>;
 }
 
-export async function furnish(): Promise<Furnished> {
+export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
   const agent = await scriptedAgent();
-  const store = watchStore(openMemoryStore({ clock: systemClock }));
+  const store = watchStore(openMemoryStore({ clock }));
   let failure: Error | undefined;
   const orFail = <T>(use: () => Promise<T>) => (failure === undefined ? use() : Promise.reject(failure));
   const failing: Store = {
@@ -40,7 +40,7 @@ export async function furnish(): Promise<Furnished> {
     commit: (writes) => orFail(() => store.commit(writes)),
     close: () => store.close(),
   };
-  const broker = await runBroker({ store: failing, upstreamTimes: { whole: 300 } });
+  const broker = await runBroker({ clock, store: failing, upstreamTimes: { whole: 300 } });
   const market = await openMarket(broker, agent.url);
   await call(market, 'POST', '/v1/providers', { id: 'cloudly', name: 'Cloudly' });
   const agreement = await call(market, 'POST', '/v1/agreements', {
