@@ -135,7 +135,8 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const stopWatchingKeys = trust.watchKeys(maxKeyAgeMs);
 
   const limits = { ...serverLimits, ...overrides.limits };
-  const handle = getRequestListener(app.fetch);
+  // Its own clean-up closes the connection of a refused body after half a second; our server reads on first.
+  const handle = getRequestListener(app.fetch, { autoCleanupIncoming: false });
   const server = createHttpServer((request, response) => {
     // Relayed calls skip hono and web streams: see docs/adr/0003-gateway-on-raw-node-http.md.
     if (gateway.matches(request.method ?? '', request.url ?? '')) gateway.handle(request, response);
