@@ -1,4 +1,3 @@
-import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { createAudit } from './audit/index.ts';
 import { auditRoutes } from './audit/routes.ts';
@@ -8,13 +7,14 @@ import { createGateway, type Gateway } from './broker/index.ts';
 import { gatewayRoutes } from './broker/routes.ts';
 import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
-import { createInProcessBus } from './events/in-process/index.ts';
+import { openBus } from './events/open-bus.ts';
 import type { EventBus } from './events/port.ts';
 import { createRelay } from './events/relay-outbox.ts';
 import { ringOnCommit } from './events/ring-on-commit.ts';
 import { createEvents } from './events/write-event.ts';
 import { createApp } from './http/app.ts';
 import { ensureOperatorToken } from './http/operator-token.ts';
+import { createHttpServer, serverLimits, type ServerLimits } from './http/server.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import { type Ids, systemIds } from './kernel/ids.ts';
 import { createOperations } from './operations/index.ts';
@@ -23,8 +23,9 @@ import { createOutbound } from './outbound/index.ts';
 import type { Outbound } from './outbound/port.ts';
 import { createRegistry } from './registry/index.ts';
 import { registryRoutes } from './registry/routes.ts';
-import { openLmdbStore } from './storage/lmdb/index.ts';
+import { openStore } from './storage/open-store.ts';
 import type { Store } from './storage/port.ts';
+import { sealCursors } from './storage/sealed-cursors.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createTenancy } from './tenancy/index.ts';
 import { tenancyRoutes } from './tenancy/routes.ts';
@@ -51,9 +52,11 @@ export interface Overrides {
   readonly outbound?: Outbound;
   readonly log?: Log;
   readonly bus?: EventBus;
+  readonly limits?: Partial<ServerLimits>;
 }
 
-const drainMs = 10_000;
+/** What was cut off at the end is written down within this time. */
+const settleMs = 2000;
 
 /** Puts the parts together. The only file that knows all of them. */
 export async function createBroker(config: Config, overrides: Overrides = {}): Promise<Broker> {
@@ -61,10 +64,10 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const ids = overrides.ids ?? systemIds;
   const log = overrides.log ?? createLog({ level: config.LOG_LEVEL });
   const masterKey = await loadMasterKey(config);
-  const engine = overrides.store ?? openLmdbStore({ clock, directory: config.BROKER_DATA_DIR });
+  const engine = overrides.store ?? (await openStore(config, clock));
   const bus = overrides.bus ?? (await openBus(config, log));
   const relay = createRelay({ store: engine, bus, clock, log, random: Math.random });
-  const store = ringOnCommit(engine, (shard) => relay.wake(shard));
+  const store = ringOnCommit(sealCursors(engine, masterKey), (shard) => relay.wake(shard));
   const outbound =
     overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });
 
@@ -119,54 +122,39 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     ],
   });
 
+  const dayMs = 24 * 3_600_000;
+  const maxKeyAgeMs =
+    config.BROKER_KEY_ROTATION_DAYS === 0 ? Infinity : config.BROKER_KEY_ROTATION_DAYS * dayMs;
+  const stopWatchingKeys = trust.watchKeys(maxKeyAgeMs);
+
+  const limits = { ...serverLimits, ...overrides.limits };
   const handle = getRequestListener(app.fetch);
-  const server = createServer({ maxHeaderSize: 32 * 1024 }, (req, res) => {
+  const server = createHttpServer((request, response) => {
     // Relayed calls skip hono and web streams: see docs/adr/0003-gateway-on-raw-node-http.md.
-    if (gateway.matches(req.method ?? '', req.url ?? '')) gateway.handle(req, res);
-    else void handle(req, res);
-  });
+    if (gateway.matches(request.method ?? '', request.url ?? '')) gateway.handle(request, response);
+    else void handle(request, response);
+  }, limits);
 
   return {
     app,
     gateway,
     madeOperatorToken: operatorToken.made,
     listen: async () => {
-      const listening = await listen(server, config);
+      const listening = await server.listen(config.HOST, config.PORT);
       relay.start();
       return listening;
     },
     close: async () => {
-      const closed = new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-      server.closeIdleConnections();
-      await gateway.drain(drainMs);
-      server.closeAllConnections();
-      await closed;
+      stopWatchingKeys();
+      const stopped = server.stop(limits.drain + settleMs);
+      await gateway.drain(limits.drain);
+      // What still waits for an agent ends here: its caller is told so, and it is recorded before the store closes.
+      await outbound.close();
+      await gateway.drain(settleMs);
+      await stopped;
       await relay.stop();
       await bus.close();
-      await outbound.close();
       await store.close();
     },
   };
-}
-
-/** The SDK is large; it is loaded only where it is used. */
-async function openBus(config: Config, log: Log): Promise<EventBus> {
-  if (config.BROKER_EVENTS === 'in-process') return createInProcessBus({ log });
-  const { createEventBridgeBus } = await import('./events/eventbridge/index.ts');
-  // Both are set: the configuration is not valid without.
-  const { EVENTBRIDGE_BUS: bus = '', AWS_REGION: region = '', EVENTBRIDGE_ENDPOINT: endpoint } = config;
-  return createEventBridgeBus({ log, bus, region, endpoint });
-}
-
-function listen(server: Server, config: Pick<Config, 'HOST' | 'PORT'>): Promise<{ port: number }> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.PORT, config.HOST, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve({ port: typeof address === 'object' && address !== null ? address.port : config.PORT });
-    });
-  });
 }

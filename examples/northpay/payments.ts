@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Skill } from '../company/agent.ts';
-import { dataOf } from '../company/messages.ts';
+import { dataOf, textOf } from '../company/messages.ts';
 import { runCompany } from '../company/run-company.ts';
 
-/** Authorises `{amount, currency, reference}`. The last hop: it asks nobody else. */
+/** Authorises `{amount, currency, reference}`, or what a text says. The last hop: it asks nobody else. */
 const authorise: Skill = ({ message, reply, tenantContext }) => {
-  const { amount, currency, reference } = dataOf(message.parts);
+  const [, saidAmount, saidCurrency] = /(\d{1,7}\.\d{2}) ([A-Z]{3})\b/.exec(textOf(message.parts)) ?? [];
+  const { amount = saidAmount, currency = saidCurrency, reference } = dataOf(message.parts);
   if (typeof amount !== 'string' || !/^\d{1,7}\.\d{2}$/.test(amount) || typeof currency !== 'string')
-    return Promise.reject(new Error('A payment needs {amount: "123.45", currency: "EUR"}.'));
+    return Promise.reject(new Error('A payment needs an amount such as 123.45 EUR.'));
   reply.artifact('authorisation', {
     authorisation: randomUUID(),
     amount,

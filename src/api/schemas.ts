@@ -40,6 +40,9 @@ export const slugSchema = z
     'must be 1 to 64 of a-z 0-9 . _ -, starting and ending with a letter or digit',
   );
 
+/** Ids that we make: see `kernel/ids.ts`. Narrow, so that nothing which the store refuses gets to it. */
+export const madeIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be an id such as agr_0198…');
+
 /** `provider/agent`. */
 export const agentIdSchema = z
   .string()

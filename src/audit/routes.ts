@@ -1,7 +1,15 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { requireParty, requireScope } from '../api/guards.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import { answers, instantSchema, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
+import {
+  answers,
+  instantSchema,
+  madeIdSchema,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  slugSchema,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
 import type { Page } from '../storage/port.ts';
@@ -27,8 +35,8 @@ const auditEntrySchema = z
 const filterSchema = pageQuerySchema.extend({
   tenant: slugSchema.optional(),
   provider: slugSchema.optional(),
-  client: z.string().max(64).optional(),
-  txn: z.string().max(64).optional(),
+  client: slugSchema.optional(),
+  txn: madeIdSchema.optional(),
 });
 
 const listAudit = createRoute({
@@ -54,12 +62,13 @@ export function auditRoutes(audit: Audit): Router {
   const router = createRouter();
   router.openapi(listAudit, async (c) => {
     const principal = requireScope(c, 'audit:read');
-    return c.json(present(await audit.list(narrow(principal, defined(c.req.valid('query'))))), 200);
+    const page = await audit.list(narrow(principal, defined(c.req.valid('query'))));
+    return c.json(present(page, principal), 200);
   });
   router.openapi(listTenantAudit, async (c) => {
     const { tenant } = c.req.valid('param');
-    requireParty(c, `tenant:${tenant}`, 'audit:read');
-    return c.json(present(await audit.list({ ...defined(c.req.valid('query')), tenant })), 200);
+    const principal = requireParty(c, `tenant:${tenant}`, 'audit:read');
+    return c.json(present(await audit.list({ ...defined(c.req.valid('query')), tenant }), principal), 200);
   });
   return router;
 }
@@ -71,18 +80,21 @@ function narrow(principal: Principal, query: AuditQuery): AuditQuery {
   const own = partyId(principal.owner);
   if (query[kind] !== undefined && query[kind] !== own)
     throw new Fault('forbidden', `This token may only read the audit of ${principal.owner}.`);
-  return { ...query, [kind]: own };
+  return { ...query, [kind]: own, view: kind };
 }
 
 function defined(query: z.output<typeof filterSchema> | z.output<typeof pageQuerySchema>): AuditQuery {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
 }
 
-function present(page: Page<AuditRecord>) {
-  const items = page.items.map(({ value: { detail, ...entry } }) => ({
-    ...entry,
-    at: new Date(entry.at).toISOString(),
-    ...(detail === undefined ? {} : { detail: { ...detail } as Record<string, unknown> }),
-  }));
+function present(page: Page<AuditRecord>, to: Principal) {
+  const items = page.items.map(({ value: { detail, restricted, ...entry } }) => {
+    const shown = to.kind === 'operator' ? { ...detail, ...restricted } : detail;
+    return {
+      ...entry,
+      at: new Date(entry.at).toISOString(),
+      ...(shown === undefined ? {} : { detail: { ...shown } as Record<string, unknown> }),
+    };
+  });
   return page.cursor === undefined ? { items } : { items, nextCursor: page.cursor };
 }

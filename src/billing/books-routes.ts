@@ -4,12 +4,13 @@ import type { HttpEnv } from '../api/env.ts';
 import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
 import { defined, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
+import { answers, madeIdSchema, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Party } from '../kernel/principal.ts';
 import type { Billing } from './index.ts';
 import type { PeriodState } from './period.ts';
 import {
+  presentDraftInvoices,
   presentInvoice,
   presentInvoiceHeader,
   presentJournalEntry,
@@ -19,6 +20,7 @@ import {
 } from './present-books.ts';
 import {
   closeSchema,
+  draftInvoicesSchema,
   invoiceHeaderSchema,
   invoiceSchema,
   journalEntrySchema,
@@ -30,7 +32,7 @@ import {
 
 const tags = ['Billing'];
 const periodParams = z.object({ period: periodSchema });
-const idParams = z.object({ id: z.string().min(1).max(64) });
+const idParams = z.object({ id: madeIdSchema });
 
 const listPeriods = createRoute({
   method: 'get',
@@ -97,13 +99,26 @@ const listTenantInvoices = createRoute({
   responses: { 200: answers(pageOf(invoiceHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
 
+const getDraftInvoices = createRoute({
+  method: 'get',
+  path: '/v1/tenants/{tenant}/invoices/draft',
+  tags,
+  summary: 'What a tenant owes so far for a month that is not closed',
+  description: 'Rated as the close will; nothing is kept. Default: the month to which usage posts now',
+  request: {
+    params: z.object({ tenant: slugSchema }),
+    query: z.object({ period: periodSchema.optional() }),
+  },
+  responses: { 200: answers(draftInvoicesSchema, 'So far'), ...problems(400, 401, 403, 409) },
+});
+
 const getInvoice = createRoute({
   method: 'get',
   path: '/v1/invoices/{id}',
   tags,
   summary: 'Read an invoice with its lines',
   request: { params: idParams },
-  responses: { 200: answers(invoiceSchema, 'The invoice'), ...problems(401, 403, 404) },
+  responses: { 200: answers(invoiceSchema, 'The invoice'), ...problems(400, 401, 403, 404) },
 });
 
 const listSettlements = createRoute({
@@ -123,7 +138,7 @@ const getSettlement = createRoute({
   tags,
   summary: 'Read a settlement with its lines',
   request: { params: idParams },
-  responses: { 200: answers(settlementSchema, 'The settlement'), ...problems(401, 403, 404) },
+  responses: { 200: answers(settlementSchema, 'The settlement'), ...problems(400, 401, 403, 404) },
 });
 
 export function addBooksRoutes(router: Router, billing: Billing): void {
@@ -160,6 +175,12 @@ export function addBooksRoutes(router: Router, billing: Billing): void {
     requireParty(c, `tenant:${tenant}`, 'billing:read');
     const found = await billing.listInvoices(defined(c.req.valid('query')), { tenant });
     return c.json(presentPage(found, presentInvoiceHeader), 200);
+  });
+  router.openapi(getDraftInvoices, async (c) => {
+    const { tenant } = c.req.valid('param');
+    requireParty(c, `tenant:${tenant}`, 'billing:read');
+    const drafts = await billing.draftInvoices(tenant, c.req.valid('query').period);
+    return c.json(presentDraftInvoices(drafts), 200);
   });
   router.openapi(getInvoice, async (c) => {
     const principal = requireScope(c, 'billing:read');

@@ -112,7 +112,7 @@ async function rateAll(context: BillingContext, period: PeriodKey): Promise<read
 }
 
 /** In the order in which they are numbered. */
-function draftsOf(period: PeriodKey, tenantDrafts: readonly TenantDraft[]): readonly InvoiceDraft[] {
+export function draftsOf(period: PeriodKey, tenantDrafts: readonly TenantDraft[]): readonly InvoiceDraft[] {
   return tenantDrafts.flatMap(({ tenant, invoices }) =>
     invoices.map(({ currency, lines }) => ({
       id: invoiceId(period, tenant, currency),

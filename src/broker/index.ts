@@ -13,7 +13,7 @@ export interface Gateway {
   /** Whether this request is a call to relay: `POST /a2a/{provider}/{agent}/jsonrpc`. */
   matches(method: string, url: string): boolean;
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Refuses new calls, waits for running ones for at most `timeoutMs`, then ends what is left. */
+  /** Refuses new calls from now on; resolves when those that run are over and recorded, or after `timeoutMs`. */
   drain(timeoutMs: number): Promise<void>;
 }
 
@@ -22,8 +22,7 @@ const path = /^\/a2a\/([a-z0-9._-]{1,64})\/([a-z0-9._-]{1,64})\/jsonrpc(?:\?|$)/
 export function createGateway(deps: GatewayDeps): Gateway {
   const context = { ...deps, ownership: createOwnership(deps) };
   const domain = new URL(deps.brokerUrl).host;
-  const running = new Set<ServerResponse>();
-  let draining: (() => void) | undefined;
+  const running = new Set<Promise<void>>();
   let isDraining = false;
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -55,7 +54,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         provider: delegation.provider,
         agent: delegation.agent,
         txn: delegation.txn,
-        detail: { ...refusal.detail, delegation: delegation.id },
+        detail: { delegation: delegation.id },
+        // A tenant reads its own audit: it must not learn there whose a task is, or where an agent runs.
+        restricted: refusal.detail,
       });
     } catch (error) {
       // The caller is refused either way.
@@ -94,28 +95,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
   return {
     matches: (method, url) => method === 'POST' && path.test(url),
     handle(request, response) {
-      running.add(response);
       response.on('error', () => response.destroy());
-      handle(request, response)
+      const call = handle(request, response)
         .catch((error: unknown) => {
           deps.log.error({ err: error }, 'a call could not be answered');
           response.destroy();
         })
-        .finally(() => {
-          running.delete(response);
-          if (running.size === 0) draining?.();
-        });
+        .finally(() => running.delete(call));
+      running.add(call);
     },
     async drain(timeoutMs) {
       isDraining = true;
-      if (running.size === 0) return;
       let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        draining = resolve;
+      const timeout = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, timeoutMs);
       });
+      await Promise.race([Promise.allSettled(running), timeout]);
       clearTimeout(timer);
-      for (const response of running) response.destroy();
     },
   };
 }

@@ -13,6 +13,8 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
   if (request.headers['content-encoding'] !== undefined)
     throw new Refusal('CONTENT_TYPE_NOT_SUPPORTED', { message: 'Send the body without Content-Encoding.' });
   if (Number(request.headers['content-length'] ?? 0) > maxRequestBytes) throw tooLarge();
+  // The caller may have left while we found out who it is; then no event tells so any more.
+  if (request.destroyed) throw cutOff();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -29,10 +31,13 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
       if (isUtf8(body)) resolve(body);
       else reject(new Refusal('PARSE_ERROR', { message: 'The body is not UTF-8.' }));
     });
-    request.on('close', () => {
-      if (!request.complete) reject(new Refusal('INVALID_REQUEST', { message: 'The body was cut off.' }));
-    });
+    // After `end` this changes nothing.
+    request.on('close', () => reject(cutOff()));
   });
+}
+
+function cutOff(): Refusal {
+  return new Refusal('INVALID_REQUEST', { message: 'The body was cut off.' });
 }
 
 function tooLarge(): Refusal {

@@ -37,15 +37,24 @@ export interface UpstreamWhole {
 }
 
 export const maxAnswerBytes = 16 * 1024 * 1024;
-/** A blocking send may take minutes. */
-const unaryTimeoutMs = 15 * 60_000;
-/** Without a byte; agents that work longer in silence are followed with SubscribeToTask. */
-const streamSilenceMs = 60 * 60_000;
+
+/** Milliseconds. */
+export interface UpstreamTimes {
+  /** For a free connection: an agent that hangs must not gather callers without end. Nothing was sent, so they may try again. */
+  readonly queue: number;
+  /** For a whole answer, in all: a blocking send may take minutes. */
+  readonly whole: number;
+  /** For a stream, without a byte. Agents that work longer in silence are followed with SubscribeToTask. */
+  readonly silence: number;
+}
+
+const upstreamTimes: UpstreamTimes = { queue: 30_000, whole: 15 * 60_000, silence: 60 * 60_000 };
 
 /** One POST to an agent. Resolves with the whole answer, or with the start of a stream. Throws {@link Refusal}. */
 export function callUpstream(
   pool: Dispatcher,
   request: UpstreamRequest,
+  times: UpstreamTimes = upstreamTimes,
 ): Promise<UpstreamWhole | UpstreamStream> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -54,8 +63,18 @@ export function callUpstream(
     let headers: IncomingHttpHeaders = {};
     let sink: StreamSink | undefined;
     let isStream = false;
+    let given: Dispatcher.DispatchController | undefined;
+    let late: Refusal | undefined;
 
-    const timeoutMs = request.streaming ? streamSilenceMs : unaryTimeoutMs;
+    const answerMs = request.streaming ? times.silence : times.whole;
+    let timer = setTimeout(giveUp, times.queue, 'AGENT_UNAVAILABLE');
+
+    function giveUp(reason: 'AGENT_UNAVAILABLE' | 'UPSTREAM_TIMEOUT'): void {
+      late = new Refusal(reason);
+      given?.abort(late);
+      reject(late);
+    }
+
     pool.dispatch(
       {
         origin: request.url.origin,
@@ -63,11 +82,16 @@ export function callUpstream(
         method: 'POST',
         headers: { ...request.headers },
         body: request.body,
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
+        headersTimeout: answerMs,
+        bodyTimeout: answerMs,
       },
       {
-        onRequestStart() {},
+        onRequestStart(controller) {
+          clearTimeout(timer);
+          given = controller;
+          if (late === undefined) timer = setTimeout(giveUp, answerMs, 'UPSTREAM_TIMEOUT');
+          else controller.abort(late);
+        },
         onResponseStart(controller, statusCode, responseHeaders) {
           // 1xx answers announce; the real one follows.
           if (statusCode < 200) return;
@@ -78,6 +102,7 @@ export function callUpstream(
             status === 200 &&
             /^text\/event-stream\b/i.test(headers['content-type'] ?? '');
           if (!isStream) return;
+          clearTimeout(timer);
           controller.pause();
           resolve({
             kind: 'stream',
@@ -109,10 +134,12 @@ export function callUpstream(
           else chunks.push(chunk);
         },
         onResponseEnd() {
+          clearTimeout(timer);
           if (isStream) sink?.end(undefined);
           else resolve({ kind: 'whole', status, headers, body: wholeOf(chunks, bytes) });
         },
         onResponseError(_controller, error) {
+          clearTimeout(timer);
           if (isStream) sink?.end(error);
           else reject(toRefusal(error));
         },

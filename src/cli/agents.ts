@@ -1,20 +1,19 @@
 import type { Command } from 'commander';
-import { requestBody, showList, showOne } from './answers.ts';
+import { addDeploymentCommands } from './agent-deployments.ts';
+import { showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
 import {
   agentArgument,
-  type BodyOptions,
-  list,
+  type AgentId,
   type PagingOptions,
-  withBody,
   withBroker,
   withConnection,
-  withExamples,
   withPaging,
 } from './options.ts';
-import { readJsonObject } from './read-input.ts';
+import { addRegister } from './register-agent.ts';
 import type { Column } from './table.ts';
 
 const columns: readonly Column[] = [
@@ -24,17 +23,13 @@ const columns: readonly Column[] = [
   { title: 'SCOPES', value: 'scopes' },
   { title: 'DESCRIPTION', value: 'description' },
 ];
-const deploymentColumns: readonly Column[] = [
-  { title: 'ID', value: 'id' },
-  { title: 'MODEL', value: 'model' },
-  { title: 'STATE', value: 'state' },
-  { title: 'TENANT', value: 'tenant' },
-  { title: 'REGION', value: 'region' },
-  { title: 'WEIGHT', value: 'weight', alignRight: true },
-  { title: 'URL', value: 'url' },
+const versionColumns: readonly Column[] = [
+  { title: 'DIGEST', value: 'digest' },
+  { title: 'CURRENT', value: 'current' },
+  { title: 'VERSION', value: 'card.version' },
+  { title: 'NAME', value: 'card.name' },
+  { title: 'SINCE', value: 'createdAt' },
 ];
-
-type AgentId = readonly [string, string];
 
 interface SearchOptions extends PagingOptions {
   readonly skill?: string;
@@ -42,15 +37,6 @@ interface SearchOptions extends PagingOptions {
   readonly provider?: string;
   readonly region?: string;
   readonly streaming?: boolean;
-}
-
-interface NewAgent extends BodyOptions {
-  readonly id?: string;
-  readonly cardUrl?: string;
-  readonly cardFile?: string;
-  readonly scopes?: readonly string[];
-  readonly region?: string;
-  readonly resource?: string;
 }
 
 export function addAgentCommands(program: Command, io: CliIo): void {
@@ -82,11 +68,14 @@ export function addAgentCommands(program: Command, io: CliIo): void {
     'agents search flights',
     'agents search --provider skyways --streaming --json',
   );
-  withConnection(agents.command('show').argument('<agent>', 'provider/agent', agentArgument))
-    .description('Shows an agent.')
-    .action((agent: AgentId, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'agents', ...agent) }),
-    );
+  withExamples(
+    withConnection(agents.command('show').argument('<agent>', 'provider/agent', agentArgument))
+      .description('Shows an agent.')
+      .action((agent: AgentId, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'agents', ...agent) }),
+      ),
+    'agents show skyways/flights',
+  );
   withExamples(
     withBroker(agents.command('card').argument('<agent>', 'provider/agent', agentArgument))
       .description('Prints the agent’s card as callers get it: brokered and signed. Always JSON.')
@@ -100,12 +89,16 @@ export function addAgentCommands(program: Command, io: CliIo): void {
       ),
     'agents card skyways/flights | jq .supportedInterfaces',
   );
-  withConnection(agents.command('deployments').argument('<agent>', 'provider/agent', agentArgument))
-    .description('Lists where an agent runs.')
-    .action((agent: AgentId, options: ConnectionOptions) =>
-      showList(io, options, { path: apiPath('v1', 'agents', ...agent, 'deployments') }, deploymentColumns),
-    );
+  withExamples(
+    withPaging(agents.command('versions').argument('<agent>', 'provider/agent', agentArgument))
+      .description('Lists the versions of an agent’s card; with --json the cards too.')
+      .action((agent: AgentId, options: PagingOptions) =>
+        showList(io, options, { path: apiPath('v1', 'agents', ...agent, 'versions') }, versionColumns),
+      ),
+    'agents versions skyways/flights',
+  );
   addRegister(agents, io);
+  addDeploymentCommands(agents, io);
   for (const { name, description } of [
     { name: 'publish', description: 'Makes an agent callable.' },
     { name: 'suspend', description: 'Takes an agent off for a while, at once.' },
@@ -124,38 +117,12 @@ export function addAgentCommands(program: Command, io: CliIo): void {
         ),
       `agents ${name} skyways/flights`,
     );
-  withConnection(agents.command('refresh').argument('<agent>', 'provider/agent', agentArgument))
-    .description('Reads the card again from its URL, as a new version.')
-    .action((agent: AgentId, options: ConnectionOptions) =>
-      showOne(io, options, { method: 'POST', path: apiPath('v1', 'agents', ...agent, 'refresh') }),
-    );
-}
-
-function addRegister(agents: Command, io: CliIo): void {
   withExamples(
-    withBody(agents.command('register').argument('<provider>', 'whose agent it is'))
-      .description('Registers an agent by its card. It stays a draft until it is published.')
-      .option('--id <id>', 'the part after the slash in provider/agent')
-      .option('--card-url <url>', 'where its card is; read now and at each refresh')
-      .option('--card-file <path>', 'its card, when it has no URL; - for stdin')
-      .option('--scopes <scopes>', 'its own scopes beyond a2a:invoke and a2a:read, comma-separated', list)
-      .option('--region <region>', 'where it runs')
-      .option('--resource <uri>', 'audience of tokens for it (default: its URL)')
-      .action(
-        async (
-          provider: string,
-          { id, cardUrl, cardFile, scopes, region, resource, ...options }: NewAgent,
-        ) => {
-          const card = cardFile === undefined ? undefined : await readJsonObject(io, cardFile);
-          const body = await requestBody(io, options, { id, cardUrl, card, scopes, region, resource });
-          await showOne(io, options, {
-            method: 'POST',
-            path: apiPath('v1', 'providers', provider, 'agents'),
-            body,
-          });
-        },
+    withConnection(agents.command('refresh').argument('<agent>', 'provider/agent', agentArgument))
+      .description('Reads the card again from its URL, as a new version.')
+      .action((agent: AgentId, options: ConnectionOptions) =>
+        showOne(io, options, { method: 'POST', path: apiPath('v1', 'agents', ...agent, 'refresh') }),
       ),
-    'agents register skyways --id flights --card-url https://agents.skyways.example/.well-known/agent-card.json',
-    'agents register skyways --id flights --card-file card.json --scopes flights:book',
+    'agents refresh skyways/flights',
   );
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
 import {
   type BodyOptions,
@@ -10,7 +11,6 @@ import {
   type PagingOptions,
   withBody,
   withConnection,
-  withExamples,
   withPaging,
 } from './options.ts';
 import type { Column } from './table.ts';
@@ -38,9 +38,12 @@ export function addAgreementCommands(program: Command, io: CliIo): void {
     .command('agreements')
     .description('Which company may pass tenants’ context on to which.');
 
-  withPaging(agreements.command('list'))
-    .description('Lists agreements.')
-    .action((options: PagingOptions) => showList(io, options, { path: '/v1/agreements' }, columns));
+  withExamples(
+    withPaging(agreements.command('list'))
+      .description('Lists agreements.')
+      .action((options: PagingOptions) => showList(io, options, { path: '/v1/agreements' }, columns)),
+    'agreements list --all',
+  );
   withExamples(
     withBody(agreements.command('create'))
       .description('Lets one party pass tenants’ context to another.')
@@ -64,7 +67,7 @@ export function addAgreementCommands(program: Command, io: CliIo): void {
     'agreements create --from provider:concierge --to provider:skyways --scopes a2a:invoke,a2a:read',
   );
   withExamples(
-    withConnection(agreements.command('revoke').argument('<agreement>', 'its id'))
+    withConnection(agreements.command('revoke').argument('<agreement>', 'its id, from `agreements list`'))
       .description('Revokes an agreement. Every call that rests on it is refused from then on.')
       .requiredOption('--reason <text>', 'why; kept with it and in the audit log')
       .action((id: string, { reason, ...options }: ConnectionOptions & { readonly reason: string }) =>

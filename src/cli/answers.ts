@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
-import type { ApiRequest } from './api-client.ts';
+import { type ApiRequest, readPage } from './api-client.ts';
 import { connect, connectAnonymously, type ConnectionOptions } from './connection.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
@@ -8,14 +8,19 @@ import { colorsFor, write, writeJson } from './output.ts';
 import { readJsonObject } from './read-input.ts';
 import { type Column, filledColumns, formatRecord, formatTable } from './table.ts';
 
-/** One request; its answer as a record. */
-export async function showOne(io: CliIo, options: ConnectionOptions, request: ApiRequest): Promise<void> {
+/** One request; its answer as a record. `arrange`: for people, who see lists of one level only. */
+export async function showOne(
+  io: CliIo,
+  options: ConnectionOptions,
+  request: ApiRequest,
+  arrange: (answer: JsonObject) => JsonObject = (answer) => answer,
+): Promise<void> {
   const api = request.anonymous === true ? connectAnonymously(io, options) : await connect(io, options);
   const { text, body } = await api.request(request);
   if (options.json === true) return writeJson(io, text);
   await write(
     io.stdout,
-    formatRecord(isJsonObject(body) ? body : { answer: body }, colorsFor(io.stdout, io.env)),
+    formatRecord(isJsonObject(body) ? arrange(body) : { answer: body }, colorsFor(io.stdout, io.env)),
   );
 }
 
@@ -37,13 +42,9 @@ export async function showList(
   }
   const { text, body } = await api.request(paged);
   if (options.json === true) return writeJson(io, text);
-  const { items, nextCursor } = isJsonObject(body) ? body : {};
-  await writeTable(
-    io,
-    Array.isArray(items) ? items.filter((item: JsonValue) => isJsonObject(item)) : [],
-    columns,
-  );
-  if (typeof nextCursor === 'string')
+  const { items, nextCursor } = readPage(body);
+  await writeTable(io, items, columns);
+  if (nextCursor !== undefined)
     await write(io.stderr, `There is more: add --all, or --cursor ${nextCursor}\n`);
 }
 

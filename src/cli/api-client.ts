@@ -1,5 +1,6 @@
-import { asText, isJsonObject, type JsonObject, type JsonValue, parseJson } from '../kernel/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../kernel/json.ts';
 import { Failure, systemCode } from './failure.ts';
+import { refusal } from './refusal.ts';
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
@@ -9,6 +10,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly query?: Query;
   readonly body?: JsonValue;
+  /** Of the body. Default: `application/json`. */
+  readonly contentType?: string;
   /** For what everybody may read: sent without a token. */
   readonly anonymous?: boolean;
   /** Default: 30 s. */
@@ -42,6 +45,7 @@ export function createApiClient(connection: {
     path,
     query = {},
     body,
+    contentType = 'application/json',
     timeoutMs = defaultTimeoutMs,
   }: ApiRequest) {
     const parameters = Object.entries(query).flatMap(([name, value]) =>
@@ -51,7 +55,7 @@ export function createApiClient(connection: {
     const headers = {
       Accept: 'application/json, application/problem+json',
       ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...(body === undefined ? {} : { 'Content-Type': contentType }),
     };
     const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     const { status, text } = await exchange(`${broker}${path}${search}`, init, timeoutMs);
@@ -71,15 +75,26 @@ export function createApiClient(connection: {
         const { body } = await request(
           cursor === undefined ? list : { ...list, query: { ...list.query, cursor } },
         );
-        const { items, nextCursor } = isJsonObject(body) ? body : {};
-        if (!Array.isArray(items))
-          throw new Failure('failed', `${broker}${list.path} answered something that is no list.`);
-        yield items.filter((item: JsonValue) => isJsonObject(item));
+        const { items, nextCursor } = readPage(body);
+        yield items;
         if (nextCursor !== undefined && nextCursor === cursor)
           throw new Failure('failed', `${broker}${list.path} gave the same page twice.`);
-        cursor = typeof nextCursor === 'string' ? nextCursor : undefined;
+        cursor = nextCursor;
       } while (cursor !== undefined);
     },
+  };
+}
+
+/** A list's answer, `{items, nextCursor?}`. Throws `failed` for what is none. */
+export function readPage(body: JsonValue): {
+  readonly items: readonly JsonObject[];
+  readonly nextCursor: string | undefined;
+} {
+  const { items, nextCursor } = isJsonObject(body) ? body : {};
+  if (!Array.isArray(items)) throw new Failure('failed', 'The answer is not a list: is it the broker’s?');
+  return {
+    items: items.filter((item: JsonValue) => isJsonObject(item)),
+    nextCursor: typeof nextCursor === 'string' ? nextCursor : undefined,
   };
 }
 
@@ -122,30 +137,13 @@ function whyNot(error: unknown, timeoutMs: number): string {
   const words: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'nothing listens there',
     ECONNRESET: 'the connection was cut',
+    UND_ERR_SOCKET: 'the connection was cut',
+    UND_ERR_CONNECT_TIMEOUT: 'the connection took too long',
+    EHOSTUNREACH: 'there is no way to it from here',
+    ENETUNREACH: 'there is no way to it from here',
     ENOTFOUND: 'the name is not known',
     EAI_AGAIN: 'the name cannot be looked up now',
   };
   const code = systemCode(cause);
   return words[code ?? ''] ?? code ?? (cause instanceof Error ? cause.message : 'the connection failed');
 }
-
-/** RFC 9457 as one sentence, the wrong fields, and the id under which the server's log has it. */
-function refusal(status: number, problem: JsonValue | undefined, broker: string, hadToken: boolean): Failure {
-  const reason = status < 500 ? 'refused' : 'failed';
-  if (!isJsonObject(problem) || typeof problem['code'] !== 'string')
-    return new Failure(reason, `${broker} answered ${status} without saying why: is it the broker?`);
-  const { title, detail, code, errors, requestId } = problem;
-  const fields = Array.isArray(errors) ? errors.filter((field: JsonValue) => isJsonObject(field)) : [];
-  return new Failure(reason, `${asText(detail) || asText(title) || 'Refused.'} (${status} ${code})`, {
-    problem,
-    hints: [
-      ...fields.map((field) => `${asText(field['path'])}: ${asText(field['message'])}`),
-      ...(status === 401 ? [hadToken ? wrongToken : noToken] : []),
-      ...(typeof requestId === 'string' ? [`request id: ${requestId}`] : []),
-    ],
-  });
-}
-
-const noToken =
-  'No token was sent: set BROKER_OPERATOR_TOKEN, give --token-file, or run where the data directory of the broker is.';
-const wrongToken = 'The token that was sent is not this broker’s, or has expired.';

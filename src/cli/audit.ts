@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { showList } from './answers.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import { type PagingOptions, withExamples, withPaging } from './options.ts';
+import { type PagingOptions, withPaging } from './options.ts';
 import type { Column } from './table.ts';
 
-const columns: readonly Column[] = [
+export const auditColumns: readonly Column[] = [
   { title: 'AT', value: 'at' },
   { title: 'ACTION', value: 'action' },
   { title: 'OUTCOME', value: 'outcome' },
@@ -33,7 +34,7 @@ export function addAuditCommands(program: Command, io: CliIo): void {
       .option('--client <id>', 'by this client')
       .option('--txn <id>', 'of one transaction: every hop of a chain of calls has the same')
       .action(({ tenant, provider, client, txn, ...options }: AuditOptions) =>
-        showList(io, options, { path: '/v1/audit', query: { tenant, provider, client, txn } }, columns),
+        showList(io, options, { path: '/v1/audit', query: { tenant, provider, client, txn } }, auditColumns),
       ),
     'audit list --tenant acme',
     'audit list --txn txn_01JQ… --all --json',

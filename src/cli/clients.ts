@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
 import {
   type BodyOptions,
@@ -10,7 +11,6 @@ import {
   type PagingOptions,
   withBody,
   withConnection,
-  withExamples,
   withPaging,
 } from './options.ts';
 import { readJsonObject } from './read-input.ts';
@@ -48,15 +48,34 @@ export function addClientCommands(program: Command, io: CliIo): void {
     .command('clients')
     .description('Programs that may ask for tokens, by their own key.');
 
-  withPaging(clients.command('list'))
-    .description('Lists clients.')
-    .action((options: PagingOptions) => showList(io, options, { path: '/v1/clients' }, columns));
-  withConnection(clients.command('show').argument('<client>'))
-    .description('Shows a client.')
-    .action((id: string, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'clients', id) }),
-    );
+  withExamples(
+    withPaging(clients.command('list'))
+      .description('Lists clients.')
+      .action((options: PagingOptions) => showList(io, options, { path: '/v1/clients' }, columns)),
+    'clients list --all',
+  );
+  withExamples(
+    withConnection(clients.command('show').argument('<client>', 'its id'))
+      .description('Shows a client.')
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'clients', id) }),
+      ),
+    'clients show acme-app',
+  );
   addCreate(clients, io);
+  withExamples(
+    withConnection(
+      clients
+        .command('rename')
+        .argument('<client>', 'its id, which stays')
+        .argument('<name>', 'what people call it from now on'),
+    )
+      .description('Gives a client another name.')
+      .action((id: string, name: string, options: ConnectionOptions) =>
+        showOne(io, options, { method: 'PATCH', path: apiPath('v1', 'clients', id), body: { name } }),
+      ),
+    'clients rename acme-app "Acme travel app"',
+  );
   for (const { name, status, description } of [
     {
       name: 'disable',
@@ -65,11 +84,14 @@ export function addClientCommands(program: Command, io: CliIo): void {
     },
     { name: 'enable', status: 'active', description: 'Lets a disabled client work again.' },
   ])
-    withConnection(clients.command(name).argument('<client>'))
-      .description(description)
-      .action((id: string, options: ConnectionOptions) =>
-        showOne(io, options, { method: 'PATCH', path: apiPath('v1', 'clients', id), body: { status } }),
-      );
+    withExamples(
+      withConnection(clients.command(name).argument('<client>', 'its id'))
+        .description(description)
+        .action((id: string, options: ConnectionOptions) =>
+          showOne(io, options, { method: 'PATCH', path: apiPath('v1', 'clients', id), body: { status } }),
+        ),
+      `clients ${name} acme-app`,
+    );
 }
 
 function addCreate(clients: Command, io: CliIo): void {
@@ -122,9 +144,9 @@ function addCreate(clients: Command, io: CliIo): void {
           await showOne(io, options, { method: 'POST', path: '/v1/clients', body });
         },
       ),
-    'clients create --id acme-app --name "Acme app" --owner tenant:acme --jwks-file jwks.json \\',
-    '    --grant-types token-exchange --issuer-client-id https://login.acme.example=app',
-    'clients create --id skyways-usage --name Usage --owner provider:skyways --jwks-uri https://skyways.example/jwks \\',
-    '    --grant-types client-credentials --scopes usage:write,usage:read',
+    'clients create --id acme-app --name "Acme app" --owner tenant:acme --jwks-file jwks.json \\\n' +
+      '--grant-types token-exchange --issuer-client-id https://login.acme.example=app',
+    'clients create --id skyways-usage --name Usage --owner provider:skyways --jwks-uri https://skyways.example/jwks \\\n' +
+      '--grant-types client-credentials --scopes usage:write,usage:read',
   );
 }

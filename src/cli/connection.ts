@@ -2,7 +2,7 @@ import { type ApiClient, createApiClient } from './api-client.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
 import { dataDirOf, readOperatorTokenFile } from './operator-token-file.ts';
-import { readSecret } from './read-input.ts';
+import { asSecret, readSecret } from './read-input.ts';
 
 export interface ConnectionOptions {
   readonly broker?: string;
@@ -24,10 +24,7 @@ export const defaultBroker = 'http://localhost:8080';
 export async function connect(io: CliIo, options: ConnectionOptions): Promise<ApiClient> {
   const broker = brokerAddress(io, options.broker);
   const token = await findToken(io, broker, options);
-  // config demands https of such a broker too; over plain http everybody on the way could take the token.
-  if (token !== undefined && !isSafe(broker))
-    throw new Failure('usage', `${broker} is not https: the token would travel in the clear.`);
-  return createApiClient({ broker, token });
+  return createApiClient({ broker: token === undefined ? broker : confidentialAddress(broker), token });
 }
 
 /** An origin. Throws `usage`. */
@@ -43,8 +40,10 @@ export function brokerAddress(io: CliIo, given: string | undefined): string {
   return url.origin;
 }
 
-function isSafe(broker: string): boolean {
-  return broker.startsWith('https:') || isLoopback(broker);
+/** The address again, when nobody on the way can take a token that is sent there; config demands it of brokers too. Throws `usage`. */
+export function confidentialAddress(broker: string): string {
+  if (broker.startsWith('https:') || isLoopback(broker)) return broker;
+  throw new Failure('usage', `${broker} is not https: the token would travel in the clear.`);
 }
 
 function isLoopback(broker: string): boolean {
@@ -54,7 +53,7 @@ function isLoopback(broker: string): boolean {
 async function findToken(io: CliIo, broker: string, options: ConnectionOptions): Promise<string | undefined> {
   if (options.tokenFile !== undefined) return readSecret(io, options.tokenFile, 'a bearer token');
   const fromEnvironment = io.env['BROKER_OPERATOR_TOKEN'];
-  if (fromEnvironment) return fromEnvironment;
+  if (fromEnvironment) return asSecret(fromEnvironment, 'BROKER_OPERATOR_TOKEN', 'a bearer token');
   // The file is about the broker of this machine: another address is never sent what it holds.
   const own = brokerAddress(io, undefined);
   return broker === own || isLoopback(broker) ? readOperatorTokenFile(dataDirOf(io.env)) : undefined;

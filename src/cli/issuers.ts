@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
 import {
   type BodyOptions,
@@ -9,7 +10,7 @@ import {
   type PagingOptions,
   withBody,
   withConnection,
-  withExamples,
+  withPaging,
 } from './options.ts';
 import { readJsonObject } from './read-input.ts';
 import type { Column } from './table.ts';
@@ -37,11 +38,14 @@ export function addIssuerCommands(program: Command, io: CliIo): void {
     .command('issuers')
     .description('Identity providers: a tenant’s speaks for its users, a provider’s for its own programs.');
 
-  withConnection(issuers.command('list').argument('<party>', 'tenant:id or provider:id', partyIssuers))
-    .description('Lists a party’s issuers.')
-    .action((party: Collection, options: PagingOptions) =>
-      showList(io, options, { path: apiPath(...party) }, columns),
-    );
+  withExamples(
+    withPaging(issuers.command('list').argument('<party>', 'tenant:id or provider:id', partyIssuers))
+      .description('Lists a party’s issuers.')
+      .action((party: Collection, options: PagingOptions) =>
+        showList(io, options, { path: apiPath(...party) }, columns),
+      ),
+    'issuers list tenant:acme',
+  );
   withExamples(
     withBody(issuers.command('add').argument('<party>', 'tenant:id or provider:id', partyIssuers))
       .description(
@@ -69,16 +73,19 @@ export function addIssuerCommands(program: Command, io: CliIo): void {
     { name: 'disable', description: 'Stops trusting an issuer, at once.' },
     { name: 'enable', description: 'Trusts an issuer again.' },
   ])
-    withConnection(
-      issuers
-        .command(name)
-        .argument('<party>', 'tenant:id or provider:id', partyIssuers)
-        .argument('<id>', 'from `issuers list`'),
-    )
-      .description(description)
-      .action((party: Collection, id: string, options: ConnectionOptions) =>
-        showOne(io, options, { method: 'POST', path: apiPath(...party, id, name) }),
-      );
+    withExamples(
+      withConnection(
+        issuers
+          .command(name)
+          .argument('<party>', 'tenant:id or provider:id', partyIssuers)
+          .argument('<id>', 'from `issuers list`'),
+      )
+        .description(description)
+        .action((party: Collection, id: string, options: ConnectionOptions) =>
+          showOne(io, options, { method: 'POST', path: apiPath(...party, id, name) }),
+        ),
+      `issuers ${name} tenant:acme iss_01JQ…`,
+    );
 }
 
 function partyIssuers(text: string): Collection {

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { showOne } from './answers.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import { withBroker, withExamples } from './options.ts';
+import { withBroker } from './options.ts';
 
 export function addOpenApiCommand(program: Command, io: CliIo): void {
   withExamples(

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ConnectionOptions, defaultBroker } from './connection.ts';
+import { optionGroups } from './help.ts';
 
 export interface PagingOptions extends ConnectionOptions {
   readonly limit?: number;
@@ -12,27 +13,33 @@ export interface BodyOptions extends ConnectionOptions {
 }
 
 export function withJson(command: Command): Command {
-  return command.option('--json', 'print JSON, errors too (on stderr)');
+  return grouped(command, optionGroups.general, (own) =>
+    own.option('--json', 'print JSON, errors too (on stderr)'),
+  );
 }
 
 /** For commands that call a broker as nobody, or as somebody of their own. */
 export function withBroker(command: Command): Command {
   return withJson(
-    command.option('--broker <url>', `the broker’s address (default: BROKER_URL, else ${defaultBroker})`),
+    grouped(command, optionGroups.connection, (own) =>
+      own.option('--broker <url>', `the broker’s address (default: BROKER_URL, else ${defaultBroker})`),
+    ),
   );
 }
 
 /** For commands that call the management API. */
 export function withConnection(command: Command): Command {
-  return withBroker(command).option(
-    '--token-file <path>',
-    'file with the bearer token, - for stdin (default: BROKER_OPERATOR_TOKEN, else operator.token in BROKER_DATA_DIR)',
+  return grouped(withBroker(command), optionGroups.connection, (own) =>
+    own.option(
+      '--token-file <path>',
+      'file with the bearer token, - for stdin (default: BROKER_OPERATOR_TOKEN, else operator.token in BROKER_DATA_DIR)',
+    ),
   );
 }
 
 export function withPaging(command: Command): Command {
-  return withConnection(
-    command
+  return grouped(withConnection(command), optionGroups.paging, (own) =>
+    own
       .option('--limit <count>', 'items on a page (1 to 200; default 50)', integer)
       .option('--cursor <cursor>', 'where the page before ended')
       .option('--all', 'every page, to the end'),
@@ -40,20 +47,14 @@ export function withPaging(command: Command): Command {
 }
 
 export function withBody(command: Command): Command {
-  return withConnection(
-    command.option(
-      '--file <path>',
-      'the whole request as JSON, - for stdin; other options override its members',
-    ),
+  return grouped(withConnection(command), optionGroups.file, (own) =>
+    own.option('--file <path>', 'the whole request as JSON, - for stdin; other options override its members'),
   );
 }
 
-/** An `Examples:` section under the help. */
-export function withExamples(command: Command, ...lines: readonly string[]): Command {
-  return command.addHelpText(
-    'after',
-    ['\nExamples:', ...lines.map((line) => `  $ a2a-broker ${line}`)].join('\n'),
-  );
+/** Options under a heading of the help; those that are added afterwards are the command’s own again. */
+function grouped(command: Command, heading: string, add: (command: Command) => Command): Command {
+  return add(command.optionsGroup(heading)).optionsGroup('');
 }
 
 /** `a,b c` and repeated options: all of it one list. */
@@ -76,7 +77,10 @@ export function pairs(
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-export function agentArgument(text: string): readonly [string, string] {
+/** Provider and agent, as two segments of a path. */
+export type AgentId = readonly [string, string];
+
+export function agentArgument(text: string): AgentId {
   const [provider, agent, ...rest] = text.split('/');
   if (!provider || !agent || rest.length > 0)
     throw new InvalidArgumentError('An agent is named provider/agent, such as skyways/flights.');

@@ -3,6 +3,7 @@ import { asText } from '../kernel/json.ts';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
 import {
   type BodyOptions,
@@ -11,7 +12,6 @@ import {
   type PagingOptions,
   withBody,
   withConnection,
-  withExamples,
   withPaging,
 } from './options.ts';
 import type { Column, Row } from './table.ts';
@@ -46,14 +46,20 @@ export function addPriceCommands(program: Command, io: CliIo): void {
     .command('plans')
     .description('Prices for tenants. A plan never changes: new prices, new plan.');
 
-  withPaging(plans.command('list'))
-    .description('Lists plans.')
-    .action((options: PagingOptions) => showList(io, options, { path: '/v1/plans' }, planColumns));
-  withConnection(plans.command('show').argument('<plan>'))
-    .description('Shows a plan.')
-    .action((key: string, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'plans', key) }),
-    );
+  withExamples(
+    withPaging(plans.command('list'))
+      .description('Lists plans.')
+      .action((options: PagingOptions) => showList(io, options, { path: '/v1/plans' }, planColumns)),
+    'plans list',
+  );
+  withExamples(
+    withConnection(plans.command('show').argument('<plan>', 'its key'))
+      .description('Shows a plan.')
+      .action((key: string, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'plans', key) }),
+      ),
+    'plans show flights-2026',
+  );
   withExamples(
     withBody(plans.command('create'))
       .description('Defines a plan. Tiered prices, and prices for some dimensions only, come with --file.')
@@ -73,13 +79,16 @@ export function addPriceCommands(program: Command, io: CliIo): void {
   );
 
   const contracts = program.command('contracts').description('The operator’s commission with each provider.');
-  withConnection(contracts.command('list').argument('<provider>'))
-    .description('Lists a provider’s contracts.')
-    .action((provider: string, options: ConnectionOptions) =>
-      showList(io, options, { path: apiPath('v1', 'providers', provider, 'contracts') }, contractColumns),
-    );
   withExamples(
-    withBody(contracts.command('create').argument('<provider>'))
+    withConnection(contracts.command('list').argument('<provider>', 'its id'))
+      .description('Lists a provider’s contracts.')
+      .action((provider: string, options: ConnectionOptions) =>
+        showList(io, options, { path: apiPath('v1', 'providers', provider, 'contracts') }, contractColumns),
+      ),
+    'contracts list skyways',
+  );
+  withExamples(
+    withBody(contracts.command('create').argument('<provider>', 'its id'))
       .description('Agrees on a commission, from a month on.')
       .option('--commission-bps <points>', 'in basis points: 1500 is 15 %', integer)
       .option('--currency <code>', 'ISO 4217, such as EUR')

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
 import {
   type BodyOptions,
@@ -9,7 +10,6 @@ import {
   type PagingOptions,
   withBody,
   withConnection,
-  withExamples,
   withPaging,
 } from './options.ts';
 import type { Column } from './table.ts';
@@ -39,11 +39,14 @@ export function addProviderCommands(program: Command, io: CliIo): void {
     'providers list',
     'providers list --all --json | jq -r ".items[].id"',
   );
-  withConnection(providers.command('show').argument('<provider>'))
-    .description('Shows a provider.')
-    .action((id: string, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'providers', id) }),
-    );
+  withExamples(
+    withConnection(providers.command('show').argument('<provider>', 'its id'))
+      .description('Shows a provider.')
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'providers', id) }),
+      ),
+    'providers show skyways',
+  );
   withExamples(
     withBody(providers.command('create'))
       .description('Admits a provider; it is active at once.')
@@ -66,7 +69,7 @@ export function addProviderCommands(program: Command, io: CliIo): void {
     { name: 'reinstate', description: 'Lets a suspended provider work again.' },
   ])
     withExamples(
-      withConnection(providers.command(name).argument('<provider>'))
+      withConnection(providers.command(name).argument('<provider>', 'its id'))
         .description(description)
         .requiredOption('--reason <text>', 'why; kept with the provider and in the audit log')
         .action((id: string, { reason, ...options }: ConnectionOptions & { readonly reason: string }) =>

@@ -5,9 +5,16 @@ import type { CliIo } from './io.ts';
 
 const maxInputBytes = 4 * 1024 * 1024;
 
+/** Commands whose standard input was read: a second reader would find nothing there, and take it for an empty file. */
+const readOnce = new WeakSet<CliIo>();
+
 /** A file's text, or standard input's for `-`. Throws `usage` when it cannot be read or is far too large. */
 export async function readInput(io: CliIo, path: string): Promise<string> {
-  if (path === '-') return readAll(io.stdin ?? process.stdin, 'Standard input');
+  if (path === '-') {
+    if (readOnce.has(io)) throw new Failure('usage', 'Only one thing can come from standard input.');
+    readOnce.add(io);
+    return readAll(io.stdin ?? process.stdin, 'Standard input');
+  }
   try {
     const file = await open(path);
     try {
@@ -25,13 +32,13 @@ export async function readInput(io: CliIo, path: string): Promise<string> {
 
 /** A secret in a file: its text without the line end. Never its content in a message. */
 export async function readSecret(io: CliIo, path: string, what: string): Promise<string> {
-  const text = (await readInput(io, path)).trim();
-  if (!/^[\x21-\x7e]+$/.test(text))
-    throw new Failure(
-      'usage',
-      `${nameOf(path)} does not hold ${what}: one line of visible ASCII was expected.`,
-    );
-  return text;
+  return asSecret((await readInput(io, path)).trim(), nameOf(path), what);
+}
+
+/** The text, when it can be a token at all. Throws `usage`; what refuses it later might repeat it. */
+export function asSecret(text: string, source: string, what: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw new Failure('usage', `${source} does not hold ${what}: one line of visible ASCII was expected.`);
 }
 
 export async function readJson(io: CliIo, path: string): Promise<JsonValue> {

@@ -2,44 +2,50 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Config, loadConfig } from '../config/index.ts';
 import { ensureDataDirectory } from './data-directory.ts';
-import type { CliIo, RunnableBroker } from './io.ts';
+import { withExamples } from './examples.ts';
+import type { BrokerParts, CliIo, RunnableBroker } from './io.ts';
 import { dataDirOf, operatorTokenPath, readOperatorTokenFile } from './operator-token-file.ts';
-import { withExamples, withJson } from './options.ts';
+import { withJson } from './options.ts';
 import { colorsFor, write } from './output.ts';
 import { startFailure } from './start-failure.ts';
 
 export function addServeCommand(program: Command, io: CliIo): void {
   const serve = withJson(program.command('serve'))
-    .summary('start the broker')
+    .summary('Starts the broker.')
     .description(
       'Starts the broker with the configuration of the environment (docs/configuration.md). Standard output carries the ' +
-        'log, one JSON object a line; what people need to know is on standard error. SIGTERM or SIGINT lets running ' +
-        'calls end and then stops; a second one stops at once.',
+        'log, one JSON object a line; what people need to know is on standard error, or with --json in the first line of standard ' +
+        'output. SIGTERM or SIGINT lets running calls end and then stops; a second one stops at once.',
     )
     .action((options: { readonly json?: boolean }) => runServe(io, options.json === true));
-  withExamples(serve, 'serve', 'serve --json | head -n 1');
+  withExamples(serve, 'serve', 'serve --json >> broker.log');
 }
 
 async function runServe(io: CliIo, asJson: boolean): Promise<void> {
   const config = loadConfig(await withOperatorToken(io.env));
-  await ensureDataDirectory(config.BROKER_DATA_DIR);
-  const { broker, port } = await start(io, config);
+  if (config.BROKER_STORE === 'lmdb') await ensureDataDirectory(config.BROKER_DATA_DIR);
+  const { broker, port } = await startBroker(io, config);
   const stopped = stopOnSignal(broker, io);
   await announce(io, config, { port, madeOperatorToken: broker.madeOperatorToken, asJson });
   await stopped;
 }
 
-/** What `init` made counts as configured. */
+/** What `init` made counts as configured; not on a shared store, where a file of one machine is nothing to the others. */
 export async function withOperatorToken(env: CliIo['env']): Promise<CliIo['env']> {
-  if (env['BROKER_OPERATOR_TOKEN']) return env;
+  if (env['BROKER_OPERATOR_TOKEN'] || env['BROKER_STORE'] === 'dynamodb') return env;
   const token = await readOperatorTokenFile(dataDirOf(env));
   return token === undefined ? env : { ...env, BROKER_OPERATOR_TOKEN: token };
 }
 
-async function start(io: CliIo, config: Config): Promise<{ broker: RunnableBroker; port: number }> {
+/** Makes one that listens. Throws {@link startFailure}, and then leaves nothing open. */
+export async function startBroker(
+  io: CliIo,
+  config: Config,
+  parts: BrokerParts = {},
+): Promise<{ broker: RunnableBroker; port: number }> {
   let broker: RunnableBroker | undefined;
   try {
-    broker = await io.createBroker(config);
+    broker = await io.createBroker(config, parts);
     return { broker, ...(await broker.listen()) };
   } catch (error) {
     await broker?.close();
@@ -79,10 +85,10 @@ async function announce(
   config: Config,
   { port, madeOperatorToken, asJson }: Started,
 ): Promise<void> {
-  const data = resolve(config.BROKER_DATA_DIR);
+  const data = dataPlace(config);
   const docs = `${config.BROKER_URL}/docs`;
   if (asJson) {
-    const facts = { url: config.BROKER_URL, host: config.HOST, port, docs, dataDir: data };
+    const facts = { url: config.BROKER_URL, host: config.HOST, port, docs, ...data };
     const token = madeOperatorToken === undefined ? {} : { operatorToken: madeOperatorToken };
     return write(io.stdout, `${JSON.stringify({ ...facts, ...token })}\n`);
   }
@@ -92,7 +98,7 @@ async function announce(
     `  ${colors.bold('The broker is running')}`,
     `  address         ${colors.cyan(config.BROKER_URL)} (listening on ${config.HOST}:${port})`,
     `  API reference   ${colors.cyan(docs)}`,
-    `  data            ${data}`,
+    `  data            ${data.dataDir ?? `DynamoDB table ${data.table}`}`,
     ...operatorLines(madeOperatorToken, config, colors.bold),
     ...portWarning(config, port, colors.yellow),
     '',
@@ -101,6 +107,12 @@ async function announce(
     '',
   ];
   await write(io.stderr, lines.join('\n'));
+}
+
+function dataPlace(config: Config): { readonly dataDir?: string; readonly table?: string } {
+  return config.BROKER_STORE === 'lmdb'
+    ? { dataDir: resolve(config.BROKER_DATA_DIR) }
+    : { table: config.DYNAMODB_TABLE ?? '' };
 }
 
 function operatorLines(

@@ -1,4 +1,5 @@
 import { type Config, ConfigError } from '../config/index.ts';
+import { StorageError } from '../storage/port.ts';
 import { MasterKeyError } from '../trust/index.ts';
 import { Failure, systemCode, systemReason } from './failure.ts';
 
@@ -6,6 +7,7 @@ import { Failure, systemCode, systemReason } from './failure.ts';
 export function startFailure(error: unknown, config: Config): unknown {
   if (error instanceof ConfigError || error instanceof MasterKeyError)
     return new Failure('configuration', error.message, { cause: error });
+  if (error instanceof StorageError) return storeFailure(error, config);
   const place = `${config.HOST}:${config.PORT}`;
   switch (systemCode(error)) {
     case 'EADDRINUSE':
@@ -29,6 +31,21 @@ export function startFailure(error: unknown, config: Config): unknown {
           })
         : dataDirFailure(error, config.BROKER_DATA_DIR);
   }
+}
+
+export function storeFailure(error: StorageError, { BROKER_STORE }: Pick<Config, 'BROKER_STORE'>): Failure {
+  if (BROKER_STORE === 'dynamodb')
+    return new Failure('failed', error.message, {
+      cause: error,
+      hints: ['Nothing has to be changed if that passes: start again.'],
+    });
+  return new Failure('configuration', `The store cannot be used: ${error.message}.`, {
+    cause: error,
+    hints:
+      error.code === 'corrupt'
+        ? ['Put a backup in its place, or set BROKER_DATA_DIR to another directory.']
+        : ['Set BROKER_DATA_DIR to a directory that this user may write to.'],
+  });
 }
 
 export function dataDirFailure(error: unknown, directory: string): Failure {

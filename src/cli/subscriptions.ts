@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { requestBody, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import { type BodyOptions, list, withBody, withConnection, withExamples } from './options.ts';
+import { type BodyOptions, list, withBody, withConnection } from './options.ts';
 import type { Column } from './table.ts';
 
 export const subscriptionColumns: readonly Column[] = [
@@ -30,7 +31,7 @@ export function addSubscriptionCommands(program: Command, io: CliIo): void {
     .description('Which tenant may use which agent; `tenants subscriptions` lists them.');
 
   withExamples(
-    withBody(subscriptions.command('add').argument('<tenant>'))
+    withBody(subscriptions.command('add').argument('<tenant>', 'who subscribes'))
       .description('Subscribes a tenant to an agent. Every agent in a chain of calls needs one.')
       .option('--agent <agent>', 'provider/agent')
       .option('--plan <key>', 'the plan by which it is billed')
@@ -55,12 +56,20 @@ export function addSubscriptionCommands(program: Command, io: CliIo): void {
       ),
     'subscriptions add acme --agent skyways/flights --plan flights-2026 --scopes a2a:invoke,a2a:read',
   );
-  withConnection(subscriptions.command('cancel').argument('<tenant>').argument('<subscription>'))
-    .description('Cancels a subscription, at once.')
-    .action((tenant: string, subscription: string, options: ConnectionOptions) =>
-      showOne(io, options, {
-        method: 'DELETE',
-        path: apiPath('v1', 'tenants', tenant, 'subscriptions', subscription),
-      }),
-    );
+  withExamples(
+    withConnection(
+      subscriptions
+        .command('cancel')
+        .argument('<tenant>', 'whose it is')
+        .argument('<subscription>', 'its id, from `tenants subscriptions`'),
+    )
+      .description('Cancels a subscription, at once.')
+      .action((tenant: string, subscription: string, options: ConnectionOptions) =>
+        showOne(io, options, {
+          method: 'DELETE',
+          path: apiPath('v1', 'tenants', tenant, 'subscriptions', subscription),
+        }),
+      ),
+    'subscriptions cancel acme sub_01JQ…',
+  );
 }

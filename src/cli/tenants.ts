@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
 import {
   type BodyOptions,
@@ -9,11 +10,10 @@ import {
   type PagingOptions,
   withBody,
   withConnection,
-  withExamples,
   withPaging,
 } from './options.ts';
-import { subscriptionColumns } from './subscriptions.ts';
 import type { Column } from './table.ts';
+import { addTenantViews } from './tenant-views.ts';
 
 const columns: readonly Column[] = [
   { title: 'ID', value: 'id' },
@@ -32,6 +32,10 @@ interface NewTenant extends BodyOptions {
   readonly residency?: readonly string[];
 }
 
+interface TenantChange extends NewTenant {
+  readonly unset?: readonly string[];
+}
+
 export function addTenantCommands(program: Command, io: CliIo): void {
   const tenants = program.command('tenants').description('Companies whose users call agents.');
 
@@ -41,16 +45,14 @@ export function addTenantCommands(program: Command, io: CliIo): void {
       .action((options: PagingOptions) => showList(io, options, { path: '/v1/tenants' }, columns)),
     'tenants list --all',
   );
-  withConnection(tenants.command('show').argument('<tenant>'))
-    .description('Shows a tenant.')
-    .action((id: string, options: ConnectionOptions) =>
-      showOne(io, options, { path: apiPath('v1', 'tenants', id) }),
-    );
-  withPaging(tenants.command('subscriptions').argument('<tenant>'))
-    .description('Lists the agents that a tenant is, or was, subscribed to.')
-    .action((id: string, options: PagingOptions) =>
-      showList(io, options, { path: apiPath('v1', 'tenants', id, 'subscriptions') }, subscriptionColumns),
-    );
+  withExamples(
+    withConnection(tenants.command('show').argument('<tenant>', 'its id'))
+      .description('Shows a tenant.')
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'tenants', id) }),
+      ),
+    'tenants show acme',
+  );
   withExamples(
     withBody(tenants.command('create'))
       .description('Creates a tenant.')
@@ -68,14 +70,45 @@ export function addTenantCommands(program: Command, io: CliIo): void {
       ),
     'tenants create --id acme --name "Acme Ltd" --tier standard --region eu-central-1 --residency eu-central-1,eu-west-1',
   );
+  addUpdate(tenants, io);
+  addTenantViews(tenants, io);
   for (const { name, description } of [
     { name: 'suspend', description: 'Stops everything for a tenant, at once.' },
     { name: 'reinstate', description: 'Lets a suspended tenant work again.' },
   ])
-    withConnection(tenants.command(name).argument('<tenant>'))
-      .description(description)
-      .requiredOption('--reason <text>', 'why; kept with the tenant and in the audit log')
-      .action((id: string, { reason, ...options }: ConnectionOptions & { readonly reason: string }) =>
-        showOne(io, options, { method: 'POST', path: apiPath('v1', 'tenants', id, name), body: { reason } }),
-      );
+    withExamples(
+      withConnection(tenants.command(name).argument('<tenant>', 'its id'))
+        .description(description)
+        .requiredOption('--reason <text>', 'why; kept with the tenant and in the audit log')
+        .action((id: string, { reason, ...options }: ConnectionOptions & { readonly reason: string }) =>
+          showOne(io, options, {
+            method: 'POST',
+            path: apiPath('v1', 'tenants', id, name),
+            body: { reason },
+          }),
+        ),
+      `tenants ${name} acme --reason "${name === 'suspend' ? 'contract ended' : 'contract renewed'}"`,
+    );
+}
+
+function addUpdate(tenants: Command, io: CliIo): void {
+  withExamples(
+    withBody(tenants.command('update').argument('<tenant>', 'its id'))
+      .description('Changes a tenant; what is not named stays.')
+      .option('--name <name>', 'what people call it')
+      .option('--tier <tier>', 'its tier')
+      .option('--region <region>', 'where its calls are served when there is a choice')
+      .option('--residency <regions>', 'the only regions in which they may be, comma-separated', list)
+      .option('--unset <members>', 'what to take away: region, residency; comma-separated', list)
+      .action(async (id: string, { name, tier, region, residency, unset = [], ...options }: TenantChange) => {
+        const taken = Object.fromEntries(unset.map((member) => [member, null]));
+        await showOne(io, options, {
+          method: 'PATCH',
+          path: apiPath('v1', 'tenants', id),
+          body: await requestBody(io, options, { name, tier, region, residency, ...taken }),
+        });
+      }),
+    'tenants update acme --tier premium',
+    'tenants update acme --unset residency',
+  );
 }

@@ -1,13 +1,15 @@
 import { type Command, Option } from 'commander';
-import { decodeJwt, type JWK } from 'jose';
-import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
+import { decodeJwt } from 'jose';
+import type { JsonObject } from '../kernel/json.ts';
 import { BrokerError, type BrokerToken, createBrokerClient, type SubjectTokenType } from '../kit/index.ts';
-import { brokerAddress } from './connection.ts';
-import { Failure } from './failure.ts';
+import { brokerAddress, confidentialAddress } from './connection.ts';
+import { withExamples } from './examples.ts';
+import { type ExitReason, Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
-import { list, withBroker, withExamples } from './options.ts';
+import { list, withBroker } from './options.ts';
 import { colorsFor, write, writeJson } from './output.ts';
-import { readJsonObject, readSecret } from './read-input.ts';
+import { readSecret } from './read-input.ts';
+import { readPrivateKey } from './read-private-key.ts';
 import { formatRecord } from './table.ts';
 
 interface TokenOptions {
@@ -57,7 +59,7 @@ export function addTokenCommands(program: Command, io: CliIo): void {
     asClient(token.command('client-credentials'))
       .description('Gets a token for the management API, limited to what its client may do.')
       .action((options: TokenOptions) =>
-        runWithClient(io, options, (client) => client.clientCredentials(options.scope ?? [])),
+        runWithClient(io, options, (client) => client.clientCredentials(options.scope)),
       ),
     'token client-credentials --client-id skyways-usage --key skyways.jwk --scope usage:read > token.txt',
     'usage show --token-file token.txt',
@@ -79,8 +81,6 @@ async function runExchange(io: CliIo, options: ExchangeOptions): Promise<void> {
   const { subjectTokenFile, subjectTokenType, actorTokenFile, agent, resource, scope } = options;
   if (agent === undefined && resource === undefined)
     throw new Failure('usage', 'Say which agent the token is for: --agent provider/agent, or --resource.');
-  if ([options.key, subjectTokenFile, actorTokenFile].filter((path) => path === '-').length > 1)
-    throw new Failure('usage', 'Only one thing can come from standard input.');
   const subjectToken = await readSecret(io, subjectTokenFile, 'a token');
   const actorToken =
     actorTokenFile === undefined ? undefined : await readSecret(io, actorTokenFile, 'a token');
@@ -94,10 +94,10 @@ async function runWithClient(
   options: TokenOptions,
   ask: (client: ReturnType<typeof createBrokerClient>) => Promise<BrokerToken>,
 ): Promise<void> {
+  const broker = confidentialAddress(brokerAddress(io, options.broker));
   const privateKey = await readPrivateKey(io, options.key);
   let token: BrokerToken;
   try {
-    const broker = brokerAddress(io, options.broker);
     token = await ask(
       createBrokerClient({ broker, clientId: options.clientId, privateKey, keyId: options.keyId }),
     );
@@ -117,37 +117,28 @@ async function printToken(io: CliIo, options: TokenOptions, token: BrokerToken):
   );
 }
 
-async function readPrivateKey(io: CliIo, path: string): Promise<JWK> {
-  const value = await readJsonObject(io, path);
-  const keys: JsonValue | undefined = value['keys'];
-  const candidates = Array.isArray(keys) ? keys.filter((key: JsonValue) => isJsonObject(key)) : [value];
-  const [key, ...others] = candidates.filter((candidate) => typeof candidate['d'] === 'string');
-  if (key === undefined)
-    throw new Failure('usage', `${path} holds no private key: a JWK with "d" was expected.`);
-  if (others.length > 0)
-    throw new Failure('usage', `${path} holds several private keys: give a file with one.`);
-  return key as JWK;
-}
-
 function tokenFailure(error: unknown, keyPath: string): unknown {
-  if (error instanceof Failure) return error;
   if (!(error instanceof BrokerError))
     return new Failure(
       'usage',
       `The key in ${keyPath} cannot be used: ${error instanceof Error ? error.message : 'it is not valid'}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
-  const status = error.status ?? 0;
-  const refused = status >= 400 && status < 500;
+  const { status } = error;
   return new Failure(
-    error.code === 'unreachable' ? 'unreachable' : refused ? 'refused' : 'failed',
-    `${error.message} (${status === 0 ? '' : `${status} `}${error.code})`,
+    reasonOf(error),
+    `${error.message} (${status === undefined ? '' : `${status} `}${error.code})`,
     {
       cause: error,
-      problem: { code: error.code, detail: error.message, ...(status === 0 ? {} : { status }) },
+      problem: { code: error.code, detail: error.message, ...(status === undefined ? {} : { status }) },
       hints: error.retryAfterSeconds === undefined ? [] : [`Try again in ${error.retryAfterSeconds} s.`],
     },
   );
+}
+
+function reasonOf({ code, status }: BrokerError): ExitReason {
+  if (code === 'unreachable') return 'unreachable';
+  if (status !== undefined) return status >= 400 && status < 500 ? 'refused' : 'failed';
+  // Without an answer: what was asked for was wrong before anything was sent.
+  return code === 'answer_invalid' || code === 'temporarily_unavailable' ? 'failed' : 'usage';
 }

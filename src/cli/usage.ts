@@ -1,20 +1,14 @@
 import type { Command } from 'commander';
-import { requestBody, showList, showOne } from './answers.ts';
-import { apiPath } from './api-client.ts';
+import { showList } from './answers.ts';
+import type { Query } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import {
-  type BodyOptions,
-  list,
-  type PagingOptions,
-  withBody,
-  withConnection,
-  withExamples,
-  withPaging,
-} from './options.ts';
+import { list, type PagingOptions, withConnection, withPaging } from './options.ts';
+import { addReport } from './report-usage.ts';
 import type { Column } from './table.ts';
 
-const columns: readonly Column[] = [
+export const usageColumns: readonly Column[] = [
   { title: 'WINDOW', value: 'window' },
   { title: 'TENANT', value: 'tenant' },
   { title: 'PROVIDER', value: 'provider' },
@@ -32,16 +26,8 @@ const quarantineColumns: readonly Column[] = [
   { title: 'AGENT', value: 'event.agentid' },
   { title: 'QUANTITIES', value: 'event.data.quantities' },
 ];
-const meterColumns: readonly Column[] = [
-  { title: 'METER', value: 'key' },
-  { title: 'UNIT', value: 'unit' },
-  { title: 'AGGREGATION', value: 'aggregation' },
-  { title: 'AUTHORITY', value: 'authority' },
-];
 
-interface UsageOptions extends ConnectionOptions {
-  readonly tenant?: string;
-  readonly provider?: string;
+export interface UsageOptions extends ConnectionOptions {
   readonly agent?: string;
   readonly meter?: string;
   readonly from?: string;
@@ -50,10 +36,9 @@ interface UsageOptions extends ConnectionOptions {
   readonly groupBy?: readonly string[];
 }
 
-interface NewMeter extends BodyOptions {
-  readonly key?: string;
-  readonly aggregation?: string;
-  readonly unit?: string;
+interface UsageOfOptions extends UsageOptions {
+  readonly tenant?: string;
+  readonly provider?: string;
 }
 
 export function addUsageCommands(program: Command, io: CliIo): void {
@@ -62,46 +47,49 @@ export function addUsageCommands(program: Command, io: CliIo): void {
     .description('What was used, as observed by the broker and as reported.');
 
   withExamples(
-    withConnection(usage.command('show'))
+    withUsageFilter(
+      withConnection(usage.command('show'))
+        .option('--tenant <id>', 'of this tenant')
+        .option('--provider <id>', 'of this provider’s agents'),
+    )
       .description('Adds up usage; of this month when nothing else is asked for.')
-      .option('--tenant <id>', 'of this tenant')
-      .option('--provider <id>', 'of this provider’s agents')
-      .option('--agent <agent>', 'of provider/agent')
-      .option('--meter <key>', 'of this meter')
-      .option('--from <time>', 'RFC 3339 time in UTC (default: the first of this month)')
-      .option('--to <time>', 'exclusive (default: now)')
-      .option('--window <window>', 'a sum for each hour, day or month')
-      .option('--group-by <members>', 'tenant, provider, agent, meter, kind; comma-separated', list)
-      .action(({ groupBy, tenant, provider, agent, meter, from, to, window, ...options }: UsageOptions) => {
-        const query = { tenant, provider, agent, meter, from, to, window, groupBy: groupBy?.join(',') };
-        return showList(io, options, { path: '/v1/usage', query }, columns);
-      }),
+      .action(({ tenant, provider, ...options }: UsageOfOptions) =>
+        showList(
+          io,
+          options,
+          { path: '/v1/usage', query: { ...usageQuery(options), tenant, provider } },
+          usageColumns,
+        ),
+      ),
     'usage show',
     'usage show --tenant acme --window day --group-by agent,meter,kind',
   );
-  withPaging(usage.command('quarantine').argument('<provider>'))
-    .description('Lists events that a provider reported and that are not billed, and why.')
-    .action((provider: string, options: PagingOptions) =>
-      showList(io, options, { path: '/v1/usage/quarantine', query: { provider } }, quarantineColumns),
-    );
-
-  const meters = program.command('meters').description('What is counted, and whose word counts.');
-  withConnection(meters.command('list'))
-    .description('Lists meters.')
-    .action((options: ConnectionOptions) => showList(io, options, { path: '/v1/meters' }, meterColumns));
+  addReport(usage, io);
   withExamples(
-    withBody(meters.command('create'))
-      .description('Defines a meter on which providers report. It means one thing for ever.')
-      .option('--key <key>', 'its name in events and plans')
-      .option('--aggregation <how>', 'sum, count, max or latest')
-      .option('--unit <unit>', 'for people, such as tokens')
-      .action(async ({ key, aggregation, unit, ...options }: NewMeter) =>
-        showOne(io, options, {
-          method: 'POST',
-          path: apiPath('v1', 'meters'),
-          body: await requestBody(io, options, { key, aggregation, unit }),
-        }),
+    withPaging(usage.command('quarantine').argument('<provider>', 'who reported'))
+      .description('Lists events that a provider reported and that are not billed, and why.')
+      .action((provider: string, options: PagingOptions) =>
+        showList(io, options, { path: '/v1/usage/quarantine', query: { provider } }, quarantineColumns),
       ),
-    'meters create --key output_tokens --aggregation sum --unit tokens',
+    'usage quarantine skyways --all',
   );
+}
+
+/** Which usage is added up, and how. */
+export function withUsageFilter(command: Command): Command {
+  return command
+    .option('--agent <agent>', 'of provider/agent')
+    .option('--meter <key>', 'of this meter')
+    .option('--from <time>', 'RFC 3339 time in UTC (default: the first of this month)')
+    .option('--to <time>', 'exclusive (default: now)')
+    .option('--window <window>', 'a sum for each hour, day or month')
+    .option(
+      '--group-by <members>',
+      'tenant, provider, agent, meter, kind; comma-separated (default: agent,meter)',
+      list,
+    );
+}
+
+export function usageQuery({ agent, meter, from, to, window, groupBy }: UsageOptions): Query {
+  return { agent, meter, from, to, window, groupBy: groupBy?.join(',') };
 }

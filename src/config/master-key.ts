@@ -7,18 +7,33 @@ export function masterKeyPath(dataDir: string): string {
   return join(dataDir, 'master.key');
 }
 
+type KeySource = Pick<Config, 'BROKER_MASTER_KEY' | 'BROKER_DATA_DIR'>;
+
 /**
  * The 32 bytes that encrypt private keys at rest: from BROKER_MASTER_KEY, else (on loopback only; config refuses it
  * elsewhere) from a file beside the data, made at first start and readable by its owner alone.
  */
-export async function loadMasterKey(
-  config: Pick<Config, 'BROKER_MASTER_KEY' | 'BROKER_DATA_DIR'>,
-): Promise<Uint8Array> {
+export async function loadMasterKey(config: KeySource): Promise<Uint8Array> {
+  const existing = await readMasterKey(config);
+  if (existing !== undefined) return existing;
+  await mkdir(config.BROKER_DATA_DIR, { recursive: true, mode: 0o700 });
+  await createOnce(masterKeyPath(config.BROKER_DATA_DIR), randomBytes(32).toString('base64url'));
+  // Of several starters one has made it; all go on with what is there.
+  const made = await readMasterKey(config);
+  if (made === undefined) throw new Error('the master key vanished between two reads');
+  return made;
+}
+
+/** The same, but `undefined` where one would be made. Throws {@link ConfigError} for one that cannot be used. */
+export async function readMasterKey(config: KeySource): Promise<Uint8Array | undefined> {
   if (config.BROKER_MASTER_KEY !== undefined) return decode(config.BROKER_MASTER_KEY, 'BROKER_MASTER_KEY');
   const path = masterKeyPath(config.BROKER_DATA_DIR);
-  await mkdir(config.BROKER_DATA_DIR, { recursive: true, mode: 0o700 });
-  await createOnce(path, randomBytes(32).toString('base64url'));
-  return decode((await readFile(path, 'utf8')).trim(), path);
+  try {
+    return decode((await readFile(path, 'utf8')).trim(), path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Whole or not at all, and never over an existing one: a crash must not leave half a key, nor two starters two keys. */

@@ -1,4 +1,3 @@
-import { bodyLimit } from 'hono/body-limit';
 import { createRouter, type Router } from '../api/router.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -6,10 +5,11 @@ import type { Ids } from '../kernel/ids.ts';
 import type { Store } from '../storage/port.ts';
 import type { Log } from '../telemetry/log.ts';
 import { authenticate, type Authenticators } from './authenticate.ts';
-import { limitBody, limitDepth, requireJson } from './body-rules.ts';
+import { limitBody, limitDepth, limitForm, requireJson } from './body-rules.ts';
 import { docsPage } from './docs-page.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { idempotency } from './idempotency.ts';
+import { oauthFailure } from './oauth-failure.ts';
 import { openApiDocument } from './openapi.ts';
 import { problemResponse, toFault } from './problem.ts';
 import { requestId } from './request-id.ts';
@@ -35,7 +35,7 @@ export function createApp(deps: AppDeps): Router {
     const fault = toFault(error);
     if (fault === undefined || fault.code === 'unavailable')
       deps.log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'request failed');
-    return problemResponse(c, error);
+    return c.req.path.startsWith('/oauth/') ? oauthFailure(c, error) : problemResponse(c, error);
   });
   app.notFound((c) =>
     problemResponse(c, new Fault('not_found', `There is no ${c.req.method} ${c.req.path}.`)),
@@ -43,7 +43,7 @@ export function createApp(deps: AppDeps): Router {
 
   app.use('/v1/*', limitBody, requireJson, limitDepth, authenticate(deps.authenticators), idempotency(deps));
   // Tokens and assertions are bounded well below this by the token endpoint itself.
-  app.use('/oauth/*', bodyLimit({ maxSize: 128 * 1024, onError: tooLargeForOAuth }));
+  app.use('/oauth/*', limitForm);
 
   for (const router of deps.routers) app.route('/', router);
   app.route('/', healthRoutes(deps.readiness));
@@ -60,12 +60,4 @@ export function createApp(deps: AppDeps): Router {
   });
   app.get('/', (c) => c.redirect('/docs'));
   return app;
-}
-
-/** `/oauth/*` speaks RFC 6749 errors, also about a body that is refused before the endpoint sees it. */
-function tooLargeForOAuth(): Response {
-  return Response.json(
-    { error: 'invalid_request', error_description: 'The body is too large.' },
-    { status: 413, headers: { 'Cache-Control': 'no-store' } },
-  );
 }

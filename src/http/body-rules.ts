@@ -1,17 +1,31 @@
+import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import type { HttpEnv } from '../api/env.ts';
 import { Fault } from '../kernel/fault.ts';
 
-export const maxBodyBytes = 1024 * 1024;
+/** No management call needs more. */
+export const limitBody = limit(1024 * 1024);
 
-/** No management call needs more. Counted while it arrives when no length was announced. */
-export const limitBody = bodyLimit({
-  maxSize: maxBodyBytes,
-  onError: () => {
-    throw new Fault('payload_too_large', `The body may have ${maxBodyBytes} bytes.`);
-  },
-});
+/** Tokens and assertions are bounded well below this by the token endpoint itself. */
+export const limitForm = limit(128 * 1024);
+
+/**
+ * An announced length is believed, because node reads no more than that; without one the bytes are counted while they arrive. Only
+ * that second case touches the body as a web stream, which costs more than an ES256 signature.
+ */
+function limit(maxBytes: number): MiddlewareHandler<HttpEnv> {
+  const refuse = (): never => {
+    throw new Fault('payload_too_large', `The body may have ${maxBytes} bytes.`);
+  };
+  const counted = bodyLimit({ maxSize: maxBytes, onError: refuse });
+  return createMiddleware<HttpEnv>(async (c, next) => {
+    const length = c.req.header('Content-Length');
+    if (length === undefined || c.req.header('Transfer-Encoding') !== undefined) return counted(c, next);
+    if (Number(length) > maxBytes) refuse();
+    return next();
+  });
+}
 
 const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset="?utf-8"?)?$/i;
 

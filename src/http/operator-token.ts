@@ -29,6 +29,11 @@ export async function ensureOperatorToken(
   return { matches: matcher(Buffer.from(record.value.sha256, 'base64url')) };
 }
 
+/** Whether the first start made one; looks only. */
+export async function wasOperatorTokenMade(store: Store): Promise<boolean> {
+  return (await store.get(key)) !== undefined;
+}
+
 function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }

@@ -43,7 +43,9 @@ export function problemResponse(c: Context<HttpEnv>, error: unknown): Response {
   const requestId = c.get('requestId');
   const status = kind?.status ?? 500;
   if (fault?.retryAfterSeconds !== undefined) c.header('Retry-After', String(fault.retryAfterSeconds));
-  if (status === 401) c.header('WWW-Authenticate', 'Bearer');
+  if (status === 401 || status === 403) c.header('WWW-Authenticate', challengeOf(c, status));
+  // The rest of the body stays unread, so the next request on this connection would fail (RFC 9112 §9.6).
+  if (status === 413) c.header('Connection', 'close');
   c.header('Content-Type', 'application/problem+json');
   c.header('Cache-Control', 'no-store');
   const body =
@@ -66,6 +68,12 @@ export function problemResponse(c: Context<HttpEnv>, error: unknown): Response {
           ...(fault.fields === undefined ? {} : { errors: fault.fields }),
         };
   return c.body(JSON.stringify(body), status as 400);
+}
+
+/** RFC 6750 §3: no error for who brought no token. */
+function challengeOf(c: Context<HttpEnv>, status: 401 | 403): string {
+  if (c.req.header('Authorization') === undefined) return 'Bearer';
+  return `Bearer error="${status === 401 ? 'invalid_token' : 'insufficient_scope'}"`;
 }
 
 /** Whether this was foreseen; what the log should say at which level depends on it. */

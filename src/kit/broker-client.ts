@@ -45,8 +45,8 @@ export interface BrokerClient {
   readonly clientId: string;
   /** RFC 8693. Throws {@link BrokerError}. */
   exchange(request: ExchangeRequest): Promise<BrokerToken>;
-  /** RFC 6749 §4.4, for the management API. Throws {@link BrokerError}. */
-  clientCredentials(scope: readonly string[]): Promise<BrokerToken>;
+  /** RFC 6749 §4.4, for the management API. Without `scope`: all that the client may do. Throws {@link BrokerError}. */
+  clientCredentials(scope?: readonly string[]): Promise<BrokerToken>;
   /** A token that was refused is not given out again. */
   forget(accessToken: string): void;
 }

@@ -1,8 +1,8 @@
-import { Agent, type Dispatcher, interceptors, Pool } from 'undici';
+import { Agent, type Dispatcher, Pool } from 'undici';
 import type { Log } from '../telemetry/log.ts';
 import { guardedConnector, type Resolve, resolveBySystem } from './connector.ts';
 import { type Outbound, OutboundError, type OutboundRequest, type OutboundResponse } from './port.ts';
-import { readBounded, toOutboundError } from './response.ts';
+import { decoded, readBounded, toOutboundError } from './response.ts';
 import { checkUrl } from './url.ts';
 
 export interface OutboundOptions {
@@ -24,12 +24,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     resolve: options.resolve ?? resolveBySystem,
     timeoutMs: connectTimeoutMs,
   });
-  const documents = new Agent({
-    connect,
-    connections: 8,
-    maxHeaderSize: 16 * 1024,
-    maxOrigins: 1000,
-  }).compose(interceptors.decompress());
+  const documents = new Agent({ connect, connections: 8, maxHeaderSize: 16 * 1024, maxOrigins: 1000 });
   const pools = new Map<string, Pool>();
 
   return {
@@ -41,7 +36,12 @@ export function createOutbound(options: OutboundOptions): Outbound {
           origin: url.origin,
           path: `${url.pathname}${url.search}`,
           method: request.method ?? 'GET',
-          headers: { accept: 'application/json', 'user-agent': 'a2a-federation-broker', ...request.headers },
+          headers: {
+            accept: 'application/json',
+            'accept-encoding': 'identity',
+            'user-agent': 'a2a-federation-broker',
+            ...request.headers,
+          },
           body: request.body ?? null,
           signal: timeout,
         });
@@ -52,7 +52,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
             'the server answered with a redirect, which is not followed',
           );
         }
-        const body = await readBounded(response.body, request.maxBytes ?? defaultMaxBytes);
+        const content = decoded(response.body, response.headers['content-encoding']);
+        const body = await readBounded(content, request.maxBytes ?? defaultMaxBytes);
         return { status: response.statusCode, headers: singleHeaders(response.headers), body };
       } catch (error) {
         throw toOutboundError(error);

@@ -1,5 +1,32 @@
+import { pipeline, type Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { errors } from 'undici';
 import { OutboundError } from './port.ts';
+
+const decoders: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
+  gzip: () => createGunzip(),
+  'x-gzip': () => createGunzip(),
+  deflate: () => createInflate(),
+  br: () => createBrotliDecompress(),
+};
+
+/**
+ * The content behind its `Content-Encoding` (RFC 9110 §8.4.1): we ask for none, and some servers compress all the same. Throws
+ * {@link OutboundError} `unreachable` for an encoding, or a chain of them, that we do not know.
+ */
+export function decoded(body: Readable, encoding: string | string[] | undefined): Readable {
+  const name = String(encoding ?? 'identity')
+    .trim()
+    .toLowerCase();
+  if (name === 'identity' || name === '') return body;
+  const decoder = decoders[name]?.();
+  if (decoder === undefined) {
+    body.on('error', () => undefined).destroy();
+    throw new OutboundError('unreachable', 'the answer is compressed in a way that is not known here');
+  }
+  // An error on either side ends both, and shows where the decoder is read.
+  return pipeline(body, decoder, () => undefined);
+}
 
 /** Reads a body as UTF-8, counting bytes after decompression: a small bomb is as large as what it becomes. */
 export async function readBounded(

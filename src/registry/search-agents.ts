@@ -13,21 +13,35 @@ export interface AgentQuery extends PageRequest {
   readonly capability?: 'streaming';
 }
 
-/** Agents that the caller may see and that fit, by id. A page may be short and still have a cursor. */
+/** Then a page is given as far as it got. */
+const maxReads = 20;
+
+/**
+ * Agents that the caller may see and that fit, by id. Pages are filled up: how short one is would tell how many agents the caller
+ * may not see. Only where next to nothing fits a page is short and still has a cursor.
+ */
 export async function searchAgents(
   context: RegistryContext,
   query: AgentQuery,
   by: Principal,
 ): Promise<Page<Agent>> {
-  const page = { limit: query.limit, ...(query.cursor === undefined ? {} : { cursor: query.cursor }) };
-  const found = await context.repository.agents(page, query.provider);
-  const active = await activeProviders(context, found.items);
-  const items = found.items.filter(
-    ({ value }) =>
-      fits(value, query) &&
-      (maySeeAll(by, value) || isOnOffer({ status: value.status, providerStatus: active(value) })),
-  );
-  return found.cursor === undefined ? { items } : { items, cursor: found.cursor };
+  const items: StoredRecord<Agent>[] = [];
+  let { cursor } = query;
+  for (let read = 0; read < maxReads && items.length < query.limit; read++) {
+    const page = { limit: query.limit - items.length, ...(cursor === undefined ? {} : { cursor }) };
+    const found = await context.repository.agents(page, query.provider);
+    const active = await activeProviders(context, found.items);
+    items.push(
+      ...found.items.filter(
+        ({ value }) =>
+          fits(value, query) &&
+          (maySeeAll(by, value) || isOnOffer({ status: value.status, providerStatus: active(value) })),
+      ),
+    );
+    cursor = found.cursor;
+    if (cursor === undefined) return { items };
+  }
+  return cursor === undefined ? { items } : { items, cursor };
 }
 
 /** Drafts and suspended agents are for their own provider and the operator. */

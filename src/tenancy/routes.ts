@@ -3,7 +3,15 @@ import { ifMatch, setEtag } from '../api/etag.ts';
 import { requireOperator, requireParty } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import {
+  answers,
+  madeIdSchema,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  slugSchema,
+  takes,
+} from '../api/schemas.ts';
 import type { Tenancy } from './index.ts';
 import {
   newSubscriptionSchema,
@@ -97,8 +105,8 @@ const cancelSubscriptionRoute = createRoute({
   path: '/v1/tenants/{tenant}/subscriptions/{subscription}',
   tags,
   summary: 'Cancel a subscription, at once',
-  request: { params: params.extend({ subscription: z.string().max(64) }) },
-  responses: { 200: answers(subscriptionSchema, 'Cancelled'), ...problems(401, 403, 404, 409) },
+  request: { params: params.extend({ subscription: madeIdSchema }) },
+  responses: { 200: answers(subscriptionSchema, 'Cancelled'), ...problems(400, 401, 403, 404, 409) },
 });
 
 export function tenancyRoutes(tenancy: Tenancy): Router {

@@ -55,7 +55,7 @@ export const newSubscriptionSchema = z.strictObject({
     .min(1)
     .max(200)
     .optional()
-    .openapi({ description: 'The provider’s own id for the tenant' }),
+    .openapi({ description: 'The provider’s own id for the tenant; set by the operator alone' }),
   approver: z.string().trim().min(1).max(200).optional(),
   expiresAt: instantSchema.optional(),
 });

@@ -12,7 +12,8 @@ export type NewSubscription = Pick<Subscription, 'agent'> &
 
 /**
  * Without `scopes`: all that the agent publishes now. A cancelled or expired subscription is replaced.
- * Throws `not_found` (tenant), `agent_not_offered`, `scope_not_offered`, `unknown_plan`, `invalid_request`, `conflict`.
+ * Throws `forbidden` (`audTenant` by a tenant), `not_found` (tenant), `agent_not_offered`, `scope_not_offered`,
+ * `unknown_plan`, `invalid_request`, `conflict`.
  */
 export async function subscribe(
   context: TenancyContext,
@@ -20,6 +21,11 @@ export async function subscribe(
   input: NewSubscription,
   by: Principal,
 ): Promise<Subscription> {
+  // The agent behind it opens that account's data: a tenant that could name it would name another's.
+  if (input.audTenant !== undefined && by.kind !== 'operator')
+    throw new Fault('forbidden', 'Only the operator says under which id a provider knows the tenant.', {
+      fields: [{ path: '/audTenant', message: 'is set by the operator' }],
+    });
   const owner = await requireTenant(context, tenant);
   const now = context.clock.now();
   if (input.expiresAt !== undefined && input.expiresAt <= now)

@@ -15,6 +15,8 @@ import type { TokenRequest } from './token-request.ts';
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const maxAssertionSeconds = 300;
+/** What a client id can be: nothing else is worth a look-up. */
+const clientIdPattern = /^[a-z0-9._-]{1,64}$/;
 /** RFC 7523 names none; `client-authentication+jwt` is from the draft that mends its audience. */
 const acceptedTypes = [undefined, 'jwt', 'client-authentication+jwt'];
 
@@ -38,7 +40,7 @@ export async function authenticateClient(
   if (!parsed.ok) throw refused(parsed.error);
   const { claims } = parsed.value;
   const { iss, sub, jti } = claims;
-  if (typeof sub !== 'string' || sub === '' || sub.length > 64 || iss !== sub)
+  if (typeof sub !== 'string' || !clientIdPattern.test(sub) || iss !== sub)
     throw refused('client_assertion_subject');
   if (request.client_id !== undefined && request.client_id !== sub) throw refused('client_id_differs');
   const client = (await context.repository.client(sub))?.value;
@@ -61,7 +63,7 @@ export async function authenticateClient(
     client,
     assertion: {
       digest: sha256(lengthPrefixed(client.id, jti)),
-      expiresAt: Number(claims['exp']) + clockSkewSeconds + 1,
+      expiresAt: Math.ceil(Number(claims['exp'])) + clockSkewSeconds + 1,
     },
   };
 }

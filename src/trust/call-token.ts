@@ -19,6 +19,7 @@ export interface CallTokenInput {
   readonly scope: readonly string[];
   readonly act: Actor;
   readonly depth: number;
+  readonly maxDepth?: number | undefined;
   readonly origin: Delegation['origin'];
   readonly txn: string;
   readonly parent?: Delegation | undefined;
@@ -76,6 +77,7 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
     issuedAt,
     expiresAt,
     depth: input.depth,
+    ...(input.maxDepth === undefined ? {} : { maxDepth: input.maxDepth }),
     origin: input.origin,
     chain: input.chain,
     claims,

@@ -6,7 +6,8 @@ import { invalidTarget } from './resolve-target.ts';
 
 /**
  * The agreement under which a client's company may pass the tenant's context to the target's company: `undefined` when
- * none is needed (a tenant's own client, or an agent of the same company). Throws `invalid_target` when there is none.
+ * none is needed (a tenant's own client, or an agent of the same company); the newest where several fit. Throws
+ * `invalid_target` when there is none.
  */
 export async function findAgreement(
   context: TrustContext,
@@ -16,12 +17,9 @@ export async function findAgreement(
   const to = `provider:${target.provider}` as const;
   if (partyKind(client.owner) === 'tenant' || client.owner === to) return undefined;
   const now = context.clock.now();
-  const agreements = await context.repository.agreementsBetween(client.owner, to);
-  const found = agreements.find(
-    (agreement) =>
-      isInForce(agreement, now) &&
-      (agreement.tenants === undefined || agreement.tenants.includes(target.tenant)),
-  );
-  if (found === undefined) throw invalidTarget('agreement_missing');
-  return found;
+  for await (const { value: agreement } of context.repository.eachAgreement(client.owner, to)) {
+    if (!isInForce(agreement, now)) continue;
+    if (agreement.tenants === undefined || agreement.tenants.includes(target.tenant)) return agreement;
+  }
+  throw invalidTarget('agreement_missing');
 }

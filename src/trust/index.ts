@@ -7,11 +7,14 @@ import { type CallContext, verifyCallToken } from './call-context.ts';
 import type { TrustDeps } from './deps.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
 import type { TokenProblem } from './jwt.ts';
-import { makeAgreement, mayTouch, type NewAgreement, revokeAgreement } from './make-agreement.ts';
+import { keepKeys } from './keep-keys.ts';
+import type { Keys } from './keys.ts';
+import { makeAgreement, type NewAgreement, revokeAgreement } from './make-agreement.ts';
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 import { createOwnTokenVerifier } from './own-token.ts';
 import { changeClient, type ClientChange, type NewClient, registerClient } from './register-client.ts';
 import { type NewIssuer, registerIssuer, setIssuerStatus } from './register-issuer.ts';
+import { rotateKeys, rotateOldKeys, type Rotation } from './rotate-keys.ts';
 import { checkChain, type Standing, type StandingProblem } from './standing.ts';
 import { issueToken, type TokenAnswer } from './token-endpoint.ts';
 import { createTrustRepository, type PageRequest } from './trust-repository.ts';
@@ -20,7 +23,7 @@ import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
 export type { CallContext } from './call-context.ts';
 export { trustErrors } from './errors.ts';
 export type { TokenProblem } from './jwt.ts';
-export { createKeys, MasterKeyError } from './keys.ts';
+export { checkMasterKey, createKeys, MasterKeyError } from './keys.ts';
 export type { Delegation } from './model.ts';
 export type { Standing, StandingProblem } from './standing.ts';
 export type { UpstreamToken } from './upstream-token.ts';
@@ -34,7 +37,7 @@ export interface Trust {
     status: TrustRecord['status'],
     by: Principal,
   ): Promise<TrustRecord>;
-  listIssuers(owner: Party): Promise<readonly TrustRecord[]>;
+  listIssuers(owner: Party, page: PageRequest): Promise<Page<TrustRecord>>;
   registerClient(input: NewClient, by: Principal): Promise<Client>;
   changeClient(
     id: string,
@@ -58,6 +61,11 @@ export interface Trust {
   checkStanding(call: CallContext): Promise<Result<Standing, StandingProblem>>;
   upstreamToken(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken>;
   findDelegation(id: string): Promise<Delegation | undefined>;
+
+  rotateKeys(rotation: Rotation, by: Principal): Promise<void>;
+  listKeys(): ReturnType<Keys['list']>;
+  /** From now on keys that others made are found, and old ones rotated, until the returned function is called. */
+  watchKeys(maxAgeMs: number): () => void;
 }
 
 export function createTrust(deps: TrustDeps): Trust {
@@ -69,7 +77,7 @@ export function createTrust(deps: TrustDeps): Trust {
   return {
     registerIssuer: (owner, input, by) => registerIssuer(context, owner, input, by),
     setIssuerStatus: (owner, id, status, by) => setIssuerStatus(context, owner, id, status, by),
-    listIssuers: async (owner) => (await repository.trustRecords(owner)).map(({ value }) => value),
+    listIssuers: (owner, page) => repository.trustRecords(owner, page),
     registerClient: (input, by) => registerClient(context, input, by),
     changeClient: (id, change, update) => changeClient(context, id, change, update),
     findClient: async (id) => {
@@ -79,10 +87,7 @@ export function createTrust(deps: TrustDeps): Trust {
     listClients: (page) => repository.clients(page),
     makeAgreement: (input, by) => makeAgreement(context, input, by),
     revokeAgreement: (id, reason, by) => revokeAgreement(context, id, reason, by),
-    listAgreements: async (page, by) => {
-      const all = await repository.agreements(page);
-      return { ...all, items: all.items.filter(({ value }) => mayTouch(value, by)) };
-    },
+    listAgreements: (page, by) => repository.agreements(page, by.kind === 'operator' ? undefined : by.owner),
     issueToken: (contentType, body) => issueToken(context, contentType, body),
     authenticateBearer: async (token) => {
       const claims = verifier.verify(token, deps.brokerUrl);
@@ -99,5 +104,12 @@ export function createTrust(deps: TrustDeps): Trust {
     checkStanding: (call) => checkChain(context, call.delegation),
     upstreamToken: (call, standing, deployment) => upstreamTokens.get(call, standing, deployment),
     findDelegation: (id) => repository.delegation(id),
+    rotateKeys: (rotation, by) => rotateKeys(context, rotation, by),
+    listKeys: () => deps.keys.list(),
+    watchKeys: (maxAgeMs) =>
+      keepKeys(deps.log, async () => {
+        await deps.keys.refresh();
+        await rotateOldKeys(context, maxAgeMs);
+      }),
   };
 }

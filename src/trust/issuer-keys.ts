@@ -1,27 +1,18 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
-import { isJsonObject, parseJson } from '../kernel/json.ts';
+import { sha256 } from '../kernel/digest.ts';
+import { parseJson } from '../kernel/json.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { OutboundError, type Outbound } from '../outbound/port.ts';
 import { BoundedCache } from '../kernel/bounded-cache.ts';
-import { type Algorithm, fitsAlgorithm } from './signature.ts';
+import { importKeys, type IssuerKey, type JsonWebKeySet, type KeySetProblem } from './key-set.ts';
+import type { Algorithm } from './signature.ts';
 
 /** Where an issuer's or client's public keys are: pinned, or at a URL. Exactly one is set. */
 export interface KeySource {
   readonly jwks?: JsonWebKeySet;
   readonly jwksUri?: string;
 }
-
-export interface JsonWebKeySet {
-  readonly keys: readonly JsonWebKey[];
-}
-
-export interface IssuerKey {
-  readonly keyId: string | undefined;
-  readonly key: KeyObject;
-}
-
-export type KeySetProblem = 'keys_unreachable' | 'keys_unusable';
 
 export interface IssuerKeys {
   /**
@@ -37,7 +28,6 @@ export interface IssuerKeys {
   check(source: KeySource): Promise<Result<number, KeySetProblem>>;
 }
 
-const maxKeys = 100;
 const maxBytes = 128 * 1024;
 /** Keys are asked for again after this long. */
 const freshMs = 10 * 60_000;
@@ -82,14 +72,16 @@ export function createIssuerKeys(deps: {
     if (cached.running !== undefined) return cached.running;
     if (deps.clock.now() - cached.triedAt < minRefreshMs) return;
     cached.triedAt = deps.clock.now();
-    cached.running = fetchKeys(deps.outbound, uri).then((result) => {
-      cached.running = undefined;
-      if (result.ok) {
-        cached.keys = result.value;
-        cached.fetchedAt = deps.clock.now();
-        cached.problem = undefined;
-      } else cached.problem = result.error;
-    });
+    cached.running = fetchKeys(deps.outbound, uri)
+      .then((result) => {
+        if (result.ok) {
+          cached.keys = result.value;
+          cached.fetchedAt = deps.clock.now();
+          cached.problem = undefined;
+        } else cached.problem = result.error;
+      })
+      // Also after a failure that nobody foresaw: or the next one would wait for this one for ever.
+      .finally(() => (cached.running = undefined));
     return cached.running;
   }
 
@@ -100,14 +92,17 @@ export function createIssuerKeys(deps: {
     const cached = entry(uri);
     const age = deps.clock.now() - cached.fetchedAt;
     const unknown = keyId !== undefined && cached.keys?.some((key) => key.keyId === keyId) !== true;
-    if (cached.keys === undefined || age > freshMs || unknown) await refresh(uri, cached);
+    // An issuer that did not answer when it was last asked is asked beside: its tokens wait for it once, not each time.
+    const isSlow = cached.problem !== undefined && age <= hardAgeMs && !unknown;
+    if (cached.keys === undefined || unknown || (age > freshMs && !isSlow)) await refresh(uri, cached);
+    else if (age > freshMs) refresh(uri, cached).catch(() => undefined);
     if (cached.keys === undefined || deps.clock.now() - cached.fetchedAt > hardAgeMs)
       return err(cached.problem ?? 'keys_unreachable');
     return ok(cached.keys);
   }
 
   function fromPinned(jwks: JsonWebKeySet): Result<readonly IssuerKey[], KeySetProblem> {
-    const content = JSON.stringify(jwks);
+    const content = sha256(JSON.stringify(jwks));
     const known = pinned.get(content);
     if (known !== undefined) return known;
     const made = importKeys(jwks);
@@ -127,8 +122,8 @@ export function createIssuerKeys(deps: {
       return ok(
         keys.value
           .filter((candidate) => keyId === undefined || candidate.keyId === keyId)
+          .filter(({ algorithms }) => algorithms.includes(algorithm))
           .map(({ key }) => key)
-          .filter((key) => fitsAlgorithm(algorithm, key))
           // Without an id, each key costs a verification.
           .slice(0, keyId === undefined ? 4 : 2),
       );
@@ -154,31 +149,5 @@ async function fetchKeys(
     if (error instanceof OutboundError)
       return err(error.code === 'too_large' ? 'keys_unusable' : 'keys_unreachable');
     throw error;
-  }
-}
-
-/**
- * A set with a private or symmetric key is refused whole: whoever publishes one has lost control of it. Keys of types
- * that we do not use are left out.
- */
-export function importKeys(jwks: unknown): Result<readonly IssuerKey[], KeySetProblem> {
-  if (!isJsonObject(jwks) || !Array.isArray(jwks['keys']) || jwks['keys'].length > maxKeys)
-    return err('keys_unusable');
-  const keys: IssuerKey[] = [];
-  for (const jwk of jwks['keys'] as readonly unknown[]) {
-    if (!isJsonObject(jwk) || 'd' in jwk || 'k' in jwk || jwk['kty'] === 'oct') return err('keys_unusable');
-    if (jwk['use'] === 'enc') continue;
-    const imported = importKey(jwk as JsonWebKey);
-    if (imported === undefined) continue;
-    keys.push({ keyId: typeof jwk['kid'] === 'string' ? jwk['kid'] : undefined, key: imported });
-  }
-  return keys.length === 0 ? err('keys_unusable') : ok(keys);
-}
-
-function importKey(jwk: JsonWebKey): KeyObject | undefined {
-  try {
-    return createPublicKey({ key: jwk, format: 'jwk' });
-  } catch {
-    return undefined;
   }
 }

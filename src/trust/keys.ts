@@ -1,148 +1,175 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-  randomBytes,
-} from 'node:crypto';
+import { type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
-import { sha256 } from '../kernel/digest.ts';
-import { canonicalJson } from '../kernel/canonical-json.ts';
 import type { CardSigner } from '../registry/index.ts';
-import type { Store } from '../storage/port.ts';
-import { decryptKey, encryptKey, type Encrypted, KeyDecryptionError } from './key-encryption.ts';
+import type { Store, Write } from '../storage/port.ts';
+import { encryptKey, type Encrypted } from './key-encryption.ts';
+import {
+  decrypt,
+  type KeyPurpose,
+  keyPurposes,
+  type KeyRecord,
+  type LoadedKey,
+  loadKey,
+  makeKey,
+} from './key-record.ts';
+import { type KeyStanding, publishedBeforeUseMs, standingOf } from './key-ring.ts';
 import type { SigningKey } from './jwt.ts';
 import { signEs256 } from './signature.ts';
 
-/** Separate keys, so that what signs cards can never be made to sign tokens. */
-const purposes = ['access-token', 'agent-card'] as const;
-
-type Purpose = (typeof purposes)[number];
-
-interface KeyRecord {
-  readonly keyId: string;
-  readonly purpose: Purpose;
-  readonly publicJwk: JsonWebKey;
-  readonly encrypted: Encrypted;
-  readonly createdAt: number;
-}
+export { MasterKeyError } from './key-record.ts';
 
 export interface Keys {
   /** For access tokens. */
   signingKey(): SigningKey;
-  /** Ours, by key id, for tokens that come back to us. */
+  /** Ours, by key id, for tokens that come back to us; none that is retired or revoked. */
   verificationKey(keyId: string | undefined): KeyObject | undefined;
   cardSigner(): CardSigner;
-  /** Public halves of all keys (RFC 7517). */
+  /** Public halves of all keys that count, or soon will (RFC 7517). */
   jwks(): { readonly keys: readonly JsonWebKey[] };
   /** For the pairwise subject (versioned by its prefix); never leaves the process. */
   pairwiseSecret(): Uint8Array;
+  /** Every generation, retired ones too, oldest first. */
+  list(): readonly (Pick<KeyRecord, 'keyId' | 'purpose' | 'createdAt' | 'activeFrom'> & KeyStanding)[];
+  /** Looks for keys that another process has made. */
+  refresh(): Promise<void>;
+  /** The next generation, and the write that adds it unless somebody else has added one; {@link Keys.refresh} finds it. */
+  next(purpose: KeyPurpose, compromised: boolean): { readonly record: KeyRecord; readonly write: Write };
 }
 
-/** The start must stop: going on would mean a new identity that nobody trusts. */
-export class MasterKeyError extends Error {
-  override readonly name = 'MasterKeyError';
+export interface KeyDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly masterKey: Uint8Array;
 }
+
+const partition = 'signing-keys';
+
+/** The first generation has the purpose's name; later ones follow it in order. */
+const sortOf = (purpose: KeyPurpose, generation: number) =>
+  generation === 1 ? purpose : `${purpose}#${String(generation).padStart(6, '0')}`;
 
 /**
  * Finds the signing keys, or makes them at the very first start; of several processes that start together one wins.
  * Throws {@link MasterKeyError} when the keys there cannot be decrypted.
  */
-export async function createKeys(deps: {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly masterKey: Uint8Array;
-}): Promise<Keys> {
-  const loaded = await Promise.all(purposes.map((purpose) => loadOrMake(deps, purpose)));
-  const [accessToken, agentCard] = loaded;
-  if (accessToken === undefined || agentCard === undefined) throw new Error('a signing key is missing');
+export async function createKeys(deps: KeyDeps): Promise<Keys> {
+  const generations: Record<KeyPurpose, readonly LoadedKey[]> = { 'access-token': [], 'agent-card': [] };
+  // One after the other: under a wrong master key the first one there ends the start, before anything new is made beside it.
+  for (const purpose of keyPurposes) generations[purpose] = [await loadOrMakeFirst(deps, purpose)];
   const secret = await loadOrMakeSecret(deps);
-  const cardProtected = Buffer.from(
-    JSON.stringify({ alg: 'ES256', kid: agentCard.keyId, typ: 'JOSE' }),
-  ).toString('base64url');
+
+  async function refresh(): Promise<void> {
+    for (const purpose of keyPurposes) {
+      const { items } = await deps.store.list<KeyRecord>(partition, { sortPrefix: purpose, limit: 1000 });
+      const known = generations[purpose];
+      if (items.length === known.length) continue;
+      generations[purpose] = items.map(
+        ({ value }) => known.find(({ keyId }) => keyId === value.keyId) ?? loadKey(value, deps.masterKey),
+      );
+    }
+  }
+  await refresh();
+
+  function standings(purpose: KeyPurpose): readonly (KeyStanding & { readonly key: LoadedKey })[] {
+    const keys = generations[purpose];
+    const records = keys.map(({ record }) => record);
+    return standingOf(records, deps.clock.now()).flatMap((standing, index) => {
+      const key = keys[index];
+      return key === undefined ? [] : [{ ...standing, key }];
+    });
+  }
+
+  function current(purpose: KeyPurpose): LoadedKey {
+    const keys = generations[purpose];
+    // By far the most common case, and on the path of every token.
+    if (keys.length === 1 && keys[0] !== undefined) return keys[0];
+    const found = standings(purpose).find(({ state }) => state === 'current');
+    if (found === undefined) throw new Error(`there is no current ${purpose} key`);
+    return found.key;
+  }
 
   return {
-    signingKey: () => accessToken,
-    verificationKey: (keyId) => (keyId === accessToken.keyId ? accessToken.publicKey : undefined),
+    signingKey: () => current('access-token'),
+    verificationKey: (keyId) =>
+      standings('access-token').find(({ key, state }) => key.keyId === keyId && state !== 'retired')?.key
+        .publicKey,
     cardSigner: () => ({
-      keyId: agentCard.keyId,
+      get keyId() {
+        return current('agent-card').keyId;
+      },
       sign: (payload) => {
-        const input = `${cardProtected}.${Buffer.from(payload).toString('base64url')}`;
-        return Promise.resolve({
-          protected: cardProtected,
-          signature: signEs256(agentCard.privateKey, input),
-        });
+        const { keyId, privateKey } = current('agent-card');
+        const header = JSON.stringify({ alg: 'ES256', kid: keyId, typ: 'JOSE' });
+        const protectedPart = Buffer.from(header).toString('base64url');
+        const signature = signEs256(
+          privateKey,
+          `${protectedPart}.${Buffer.from(payload).toString('base64url')}`,
+        );
+        return Promise.resolve({ protected: protectedPart, signature });
       },
     }),
-    jwks: () => ({ keys: loaded.map(({ publicJwk }) => publicJwk) }),
+    jwks: () => ({
+      keys: keyPurposes.flatMap((purpose) =>
+        standings(purpose)
+          .filter(({ state }) => state !== 'retired')
+          .map(({ key }) => key.record.publicJwk),
+      ),
+    }),
     pairwiseSecret: () => secret,
+    list: () =>
+      keyPurposes.flatMap((purpose) =>
+        standings(purpose).map(({ key: { record }, ...standing }) => ({
+          keyId: record.keyId,
+          purpose: record.purpose,
+          createdAt: record.createdAt,
+          activeFrom: record.activeFrom,
+          ...standing,
+        })),
+      ),
+    refresh,
+    next(purpose, compromised) {
+      const createdAt = deps.clock.now();
+      const record = makeKey(purpose, deps.masterKey, {
+        createdAt,
+        activeFrom: compromised ? createdAt : createdAt + publishedBeforeUseMs,
+        ...(compromised ? { revokesEarlier: true } : {}),
+      });
+      const sort = sortOf(purpose, generations[purpose].length + 1);
+      return { record, write: { op: 'putIfAbsent', partition, sort, value: record } };
+    },
   };
 }
 
-interface LoadedKey extends SigningKey {
-  readonly publicKey: KeyObject;
-  readonly publicJwk: JsonWebKey;
+/**
+ * Whether this master key opens the keys that are there; `none` before the first start. Makes nothing. Throws
+ * {@link MasterKeyError} when it does not.
+ */
+export async function checkMasterKey(deps: Pick<KeyDeps, 'store' | 'masterKey'>): Promise<'fits' | 'none'> {
+  const places = keyPurposes.map((purpose) => ({ partition, sort: sortOf(purpose, 1) }));
+  const records = await deps.store.getMany<KeyRecord>(places);
+  const present = records.flatMap((record) => record?.value ?? []);
+  for (const { encrypted, keyId } of present) decrypt(encrypted, deps.masterKey, keyId);
+  return present.length === 0 ? 'none' : 'fits';
 }
 
-type KeyDeps = Parameters<typeof createKeys>[0];
-
-async function loadOrMake(deps: KeyDeps, purpose: Purpose): Promise<LoadedKey> {
-  const place = { partition: 'signing-keys', sort: purpose };
+async function loadOrMakeFirst(deps: KeyDeps, purpose: KeyPurpose): Promise<LoadedKey> {
+  const place = { partition, sort: sortOf(purpose, 1) };
   const existing = await deps.store.get<KeyRecord>(place);
-  if (existing !== undefined) return load(existing.value, deps.masterKey);
-  const made = make(purpose, deps);
+  if (existing !== undefined) return loadKey(existing.value, deps.masterKey);
+  const now = deps.clock.now();
+  const made = makeKey(purpose, deps.masterKey, { createdAt: now, activeFrom: now });
   const commit = await deps.store.commit([{ op: 'putIfAbsent', ...place, value: made }]);
-  if (commit.ok) return load(made, deps.masterKey);
+  if (commit.ok) return loadKey(made, deps.masterKey);
   const winner = await deps.store.get<KeyRecord>(place);
   if (winner === undefined) throw new Error(`the ${purpose} key vanished between two reads`);
-  return load(winner.value, deps.masterKey);
-}
-
-function make(purpose: Purpose, deps: KeyDeps): KeyRecord {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { kty, crv, x, y } = publicKey.export({ format: 'jwk' });
-  // RFC 7638: the key's own thumbprint.
-  const keyId = sha256(canonicalJson({ crv, kty, x, y }));
-  const der = privateKey.export({ format: 'der', type: 'pkcs8' });
-  return {
-    keyId,
-    purpose,
-    publicJwk: { kty, crv, x, y, kid: keyId, alg: 'ES256', use: 'sig' } as JsonWebKey,
-    encrypted: encryptKey(der, deps.masterKey, keyId),
-    createdAt: deps.clock.now(),
-  };
-}
-
-function load(record: KeyRecord, masterKey: Uint8Array): LoadedKey {
-  const der = decrypt(record.encrypted, masterKey, record.keyId);
-  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  return {
-    keyId: record.keyId,
-    privateKey,
-    publicKey: createPublicKey(privateKey),
-    publicJwk: record.publicJwk,
-  };
+  return loadKey(winner.value, deps.masterKey);
 }
 
 async function loadOrMakeSecret(deps: KeyDeps): Promise<Uint8Array> {
-  const place = { partition: 'signing-keys', sort: 'pairwise-v1' };
+  const place = { partition, sort: 'pairwise-v1' };
   const made = encryptKey(randomBytes(32), deps.masterKey, place.sort);
   await deps.store.commit([{ op: 'putIfAbsent', ...place, value: made }]);
   const record = await deps.store.get<Encrypted>(place);
   if (record === undefined) throw new Error('the pairwise secret vanished between two reads');
   return decrypt(record.value, deps.masterKey, place.sort);
-}
-
-function decrypt(encrypted: Encrypted, masterKey: Uint8Array, context: string): Buffer {
-  try {
-    return decryptKey(encrypted, masterKey, context);
-  } catch (error) {
-    if (!(error instanceof KeyDecryptionError)) throw error;
-    throw new MasterKeyError(
-      'The signing keys in the store were encrypted with another master key. Start with the BROKER_MASTER_KEY (or the ' +
-        'master.key file) that this store was created with; a new identity would not be trusted by anybody.',
-      { cause: error },
-    );
-  }
 }

@@ -1,7 +1,7 @@
 import { instant } from '../api/present.ts';
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
-import { partyId, type Principal } from '../kernel/principal.ts';
+import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
 import type { TrustContext } from './deps.ts';
 import type { Agreement } from './model.ts';
 import { requireParty } from './register-issuer.ts';
@@ -63,7 +63,7 @@ export function isInForce(agreement: Agreement | undefined, now: number): agreem
 }
 
 /** The operator and either side. */
-export function mayTouch(agreement: Agreement, by: Principal): boolean {
+function mayTouch(agreement: Agreement, by: Principal): boolean {
   return by.kind === 'operator' || by.owner === agreement.from || by.owner === agreement.to;
 }
 
@@ -75,7 +75,9 @@ function entry(agreement: Agreement, by: Principal) {
   return {
     outcome: 'allowed',
     actor: auditActor(by),
-    provider: partyId(agreement.from),
+    // Of two companies of one kind the log has room for one: the one that passes context on.
+    [partyKind(agreement.to)]: partyId(agreement.to),
+    [partyKind(agreement.from)]: partyId(agreement.from),
     detail: partiesOf(agreement),
   } as const;
 }

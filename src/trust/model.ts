@@ -1,6 +1,6 @@
 import type { JsonValue } from '../kernel/json.ts';
 import type { ManagementScope, Party } from '../kernel/principal.ts';
-import type { JsonWebKeySet } from './issuer-keys.ts';
+import type { JsonWebKeySet } from './key-set.ts';
 import type { Algorithm } from './signature.ts';
 
 /** What the broker believes about one issuer. One issuer has one record, so nobody can register another's. */
@@ -52,6 +52,7 @@ export interface Agreement {
   readonly to: Party;
   /** The most that may be passed on; absent: no limit of its own. */
   readonly scopes?: readonly string[];
+  /** The longest chain of actors that may rest on it. */
   readonly maxDepth?: number;
   /** Only for these tenants; absent: all. */
   readonly tenants?: readonly string[];
@@ -88,6 +89,8 @@ export interface Delegation {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly depth: number;
+  /** The least that an agreement of the chain allows: terms between two companies also bind those after them. */
+  readonly maxDepth?: number;
   readonly revokedAt?: number;
   /** Who the user is where the chain began. */
   readonly origin: { readonly issuer: string; readonly subject: string };

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Router } from '../api/router.ts';
-import { slugSchema } from '../api/schemas.ts';
+import { agentIdSchema, slugSchema } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { isOnOffer, type Registry } from '../registry/index.ts';
 import { type OAuthErrorCode, OAuthRefusal } from './errors.ts';
@@ -31,13 +31,21 @@ export function addOAuthRoutes(router: Router, trust: Trust, facts: OAuthFacts):
   // A plain handler: the body is a form whose duplicates matter, which schema validators cannot see.
   router.post('/oauth/token', async (c) => {
     c.header('Cache-Control', 'no-store');
+    c.header('Pragma', 'no-cache');
     try {
       return c.json(await trust.issueToken(c.req.header('Content-Type'), await c.req.text()));
     } catch (error) {
       if (!(error instanceof OAuthRefusal)) throw error;
       if (error.retryAfterSeconds !== undefined) c.header('Retry-After', String(error.retryAfterSeconds));
+      const tried = /^[A-Za-z]{1,20}(?= )/.exec(c.req.header('Authorization') ?? '')?.[0];
+      if (error.code === 'invalid_client' && tried !== undefined)
+        c.header('WWW-Authenticate', `${tried} realm="${facts.brokerUrl}"`);
       return c.json({ error: error.code, error_description: error.message }, statuses[error.code]);
     }
+  });
+  router.all('/oauth/token', (c) => {
+    c.header('Allow', 'POST');
+    throw new Fault('method_not_allowed', 'The token endpoint takes POST only.');
   });
 
   const documents = {
@@ -65,7 +73,8 @@ export function addOAuthRoutes(router: Router, trust: Trust, facts: OAuthFacts):
     'Where tokens for an agent come from (RFC 9728)',
   );
   router.get('/.well-known/oauth-protected-resource/a2a/:provider/:agent', async (c) => {
-    const agent = await facts.registry.callableAgent(`${c.req.param('provider')}/${c.req.param('agent')}`);
+    const id = agentIdSchema.safeParse(`${c.req.param('provider')}/${c.req.param('agent')}`);
+    const agent = id.success ? await facts.registry.callableAgent(id.data) : undefined;
     if (agent === undefined || !isOnOffer(agent))
       throw new Fault('not_found', 'There is no such agent on offer.');
     c.header('Cache-Control', 'public, max-age=300');

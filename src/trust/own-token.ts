@@ -9,13 +9,17 @@ import { isSignedBy, maxTokenBytes, parseJwt, type TokenProblem } from './jwt.ts
 /** Verifies tokens that we issued ourselves. Only signature and form are remembered; times and audience are asked each time. */
 export function createOwnTokenVerifier(context: Pick<TrustContext, 'brokerUrl' | 'clock' | 'keys'>) {
   // The whole token's hash -> claims: a cached check costs a hash instead of an ES256 verification.
-  const verified = new BoundedCache<JsonObject>(20_000);
+  const verified = new BoundedCache<{ readonly claims: JsonObject; readonly keyId: string | undefined }>(
+    20_000,
+  );
 
   function claimsOf(token: string): Result<JsonObject, TokenProblem> {
     if (token.length > maxTokenBytes) return err('token_malformed');
     const digest = sha256(token);
     const known = verified.get(digest);
-    if (known !== undefined) return ok(known);
+    // A key may have been revoked since.
+    if (known !== undefined && context.keys.verificationKey(known.keyId) !== undefined)
+      return ok(known.claims);
     const parsed = parseJwt(token);
     if (!parsed.ok) return parsed;
     const jwt = parsed.value;
@@ -23,7 +27,7 @@ export function createOwnTokenVerifier(context: Pick<TrustContext, 'brokerUrl' |
     if (key === undefined || jwt.algorithm !== 'ES256') return err('token_key_unknown');
     if (jwt.type !== 'at+jwt') return err('token_type_wrong');
     if (!isSignedBy(jwt, key)) return err('token_signature_wrong');
-    verified.set(digest, jwt.claims);
+    verified.set(digest, { claims: jwt.claims, keyId: jwt.keyId });
     return ok(jwt.claims);
   }
 

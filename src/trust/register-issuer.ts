@@ -1,6 +1,7 @@
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type Party, partyId, partyKind, type Principal } from '../kernel/principal.ts';
+import type { StoredRecord } from '../storage/port.ts';
 import type { TrustContext } from './deps.ts';
 import type { TrustErrorCode } from './errors.ts';
 import type { KeySource } from './issuer-keys.ts';
@@ -11,7 +12,7 @@ export type NewIssuer = Pick<TrustRecord, 'issuer'> &
 
 /**
  * Makes a trust record after its keys have been fetched and checked.
- * Throws `unknown_party`, `invalid_request` (our own issuer), `keys_unusable`, `issuer_taken`.
+ * Throws `unknown_party`, `invalid_request` (our own issuer, over already), `keys_unusable`, `issuer_taken`.
  */
 export async function registerIssuer(
   context: TrustContext,
@@ -21,6 +22,8 @@ export async function registerIssuer(
 ): Promise<TrustRecord> {
   await requireParty(context, owner);
   if (input.issuer === context.brokerUrl) throw new Fault('invalid_request', 'The broker is its own issuer.');
+  if (input.expiresAt !== undefined && input.expiresAt <= context.clock.now())
+    throw new Fault('invalid_request', 'expiresAt must be in the future.');
   await requireUsableKeys(context, input);
   const record: TrustRecord = {
     // RSASSA-PKCS1-v1_5 only where somebody asks for it.
@@ -54,7 +57,7 @@ export async function setIssuerStatus(
   status: TrustRecord['status'],
   by: Principal,
 ): Promise<TrustRecord> {
-  const found = (await context.repository.trustRecords(owner)).find(({ value }) => value.id === id);
+  const found = await findById(context, owner, id);
   if (found === undefined) throw new Fault('not_found', `There is no issuer ${id} of ${partyId(owner)}.`);
   const record: TrustRecord = { ...found.value, status };
   const commit = await context.repository.commit([
@@ -75,6 +78,16 @@ export async function setIssuerStatus(
   ]);
   if (!commit.ok) throw new Fault('conflict', 'The issuer was changed by somebody else at the same time.');
   return record;
+}
+
+async function findById(
+  context: TrustContext,
+  owner: Party,
+  id: string,
+): Promise<StoredRecord<TrustRecord> | undefined> {
+  for await (const record of context.repository.eachTrustRecord(owner))
+    if (record.value.id === id) return record;
+  return undefined;
 }
 
 /** Throws `unknown_party`. */

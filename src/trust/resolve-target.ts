@@ -1,5 +1,7 @@
+import { chooseDeployment } from '../registry/index.ts';
 import type { TrustContext } from './deps.ts';
 import { OAuthRefusal } from './errors.ts';
+import type { Standing } from './standing.ts';
 import { bad, type TokenRequest } from './token-request.ts';
 
 export interface Target {
@@ -26,6 +28,20 @@ export async function resolveTarget(context: TrustContext, request: TokenRequest
     throw invalidTarget('target_unknown');
   if (named !== undefined && named.agentId !== target.agentId) throw invalidTarget('target_ambiguous');
   return target;
+}
+
+/**
+ * Who calls a deployment directly goes around the gateway's choice of one, so the same rules hold here: never another
+ * tenant's silo, never outside of the tenant's residency. Of deployments that share a resource one is enough. Throws
+ * `invalid_target`.
+ */
+export function requireReachable(target: Target, { agent, tenant }: Standing): void {
+  if (target.deployment === undefined) return;
+  const reachable = agent.deployments.some(
+    ({ id, resource }) =>
+      resource === target.audience && chooseDeployment(agent, tenant, { pinned: id, random: 0 }).ok,
+  );
+  if (!reachable) throw invalidTarget('deployment_unavailable');
 }
 
 export function invalidTarget(reason: string): OAuthRefusal {

@@ -3,12 +3,21 @@ import { ifMatch, setEtag } from '../api/etag.ts';
 import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import {
+  answers,
+  madeIdSchema,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  slugSchema,
+  takes,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Party } from '../kernel/principal.ts';
 import type { Trust } from './index.ts';
-import type { JsonWebKeySet } from './issuer-keys.ts';
+import type { JsonWebKeySet } from './key-set.ts';
 import type { Agreement, Client, TrustRecord } from './model.ts';
+import { addKeyRoutes } from './key-routes.ts';
 import { addOAuthRoutes, type OAuthFacts } from './oauth-routes.ts';
 import {
   agreementSchema,
@@ -78,13 +87,14 @@ const revokeAgreement = createRoute({
   path: '/v1/agreements/{agreement}/revoke',
   tags,
   summary: 'Revoke an agreement; everything that rests on it stops',
-  request: { params: z.object({ agreement: z.string().max(64) }), ...takes(reasonSchema) },
+  request: { params: z.object({ agreement: madeIdSchema }), ...takes(reasonSchema) },
   responses: { 200: answers(agreementSchema, 'Revoked'), ...problems(400, 401, 403, 404, 409) },
 });
 
 export function trustRoutes(trust: Trust, facts: OAuthFacts): Router {
   const router = createRouter();
   addOAuthRoutes(router, trust, facts);
+  addKeyRoutes(router, trust);
   addIssuerRoutes(router, trust, 'provider', (id) => `provider:${id}`);
   addIssuerRoutes(router, trust, 'tenant', (id) => `tenant:${id}`);
 
@@ -169,16 +179,16 @@ function addIssuerRoutes(
     path,
     tags,
     summary: `List a ${kind}’s issuers`,
-    request: { params },
-    responses: { 200: answers(pageOf(issuerSchemaOut), 'All of them'), ...problems(401, 403) },
+    request: { params, query: pageQuerySchema },
+    responses: { 200: answers(pageOf(issuerSchemaOut), 'One page'), ...problems(400, 401, 403) },
   });
   const move = createRoute({
     method: 'post',
     path: `${path}/{issuer}/{step}`,
     tags,
     summary: `Disable or enable a ${kind}’s issuer, at once`,
-    request: { params: params.extend({ issuer: z.string().max(64), step: z.enum(['disable', 'enable']) }) },
-    responses: { 200: answers(issuerSchemaOut, 'Changed'), ...problems(401, 403, 404, 409) },
+    request: { params: params.extend({ issuer: madeIdSchema, step: z.enum(['disable', 'enable']) }) },
+    responses: { 200: answers(issuerSchemaOut, 'Changed'), ...problems(400, 401, 403, 404, 409) },
   });
 
   router.openapi(create, async (c) => {
@@ -199,7 +209,8 @@ function addIssuerRoutes(
   router.openapi(list, async (c) => {
     const owner = partyOf(c.req.valid('param').party);
     requireParty(c, owner, 'trust:read');
-    return c.json({ items: (await trust.listIssuers(owner)).map(presentIssuer) }, 200);
+    const page = await trust.listIssuers(owner, defined(c.req.valid('query')));
+    return c.json(presentPage(page, presentIssuer), 200);
   });
   router.openapi(move, async (c) => {
     const { party, issuer, step } = c.req.valid('param');

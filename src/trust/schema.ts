@@ -19,6 +19,8 @@ const issuerSchema = z
     (url) => /^https?:\/\/[^?#@\s]+$/.test(url) && URL.canParse(url),
     'must be an http(s) URL without query, fragment or credentials',
   );
+/** A hundred large RSA keys; pinned keys are kept in a record, and in memory. */
+const maxPinnedBytes = 96 * 1024;
 const jwksSchema = z
   .strictObject({
     keys: z
@@ -26,6 +28,10 @@ const jwksSchema = z
       .min(1)
       .max(100),
   })
+  .refine(
+    (jwks) => Buffer.byteLength(JSON.stringify(jwks)) <= maxPinnedBytes,
+    `may have ${maxPinnedBytes} bytes of JSON`,
+  )
   .openapi({ description: 'A key set (RFC 7517) of public keys' });
 const callScopeSchema = z.string().regex(/^[a-z0-9:._-]{1,64}$/, 'must be 1 to 64 of a-z 0-9 : . _ -');
 
@@ -114,7 +120,12 @@ export const newAgreementSchema = z.strictObject({
   from: partySchema,
   to: partySchema,
   scopes: z.array(callScopeSchema).min(1).max(100).optional(),
-  maxDepth: z.int().min(1).max(4).optional(),
+  maxDepth: z
+    .int()
+    .min(1)
+    .max(4)
+    .optional()
+    .openapi({ description: 'The longest chain of actors that may rest on it' }),
   tenants: z.array(slugSchema).min(1).max(1000).optional(),
   expiresAt: instantSchema.optional(),
 });

@@ -1,4 +1,4 @@
-import { type KeyObject, sign, verify } from 'node:crypto';
+import { type AsymmetricKeyDetails, type KeyObject, sign, verify } from 'node:crypto';
 
 /** What we accept from others; what we sign with is ES256 alone. */
 export const acceptedAlgorithms = ['ES256', 'EdDSA', 'PS256', 'RS256'] as const;
@@ -39,6 +39,10 @@ export function verifySignature(
   }
 }
 
+/** Strangers name the key by which they are checked: what one check can cost is bounded by the size of modulus and exponent. */
+const rsaBits = { min: 2048, max: 8192 };
+const maxRsaExponent = 2n ** 32n;
+
 /** Whether the key is of the type, curve and size that the algorithm demands. */
 export function fitsAlgorithm(algorithm: Algorithm, key: KeyObject): boolean {
   const details = key.asymmetricKeyDetails;
@@ -49,8 +53,15 @@ export function fitsAlgorithm(algorithm: Algorithm, key: KeyObject): boolean {
       return key.asymmetricKeyType === 'ed25519';
     case 'PS256':
     case 'RS256':
-      return key.asymmetricKeyType === 'rsa' && (details?.modulusLength ?? 0) >= 2048;
+      return key.asymmetricKeyType === 'rsa' && isSoundRsa(details);
   }
+}
+
+/** An exponent of 1 would make every signature valid. */
+function isSoundRsa(details: AsymmetricKeyDetails | undefined): boolean {
+  const bits = details?.modulusLength ?? 0;
+  const exponent = details?.publicExponent ?? 0n;
+  return bits >= rsaBits.min && bits <= rsaBits.max && exponent >= 3n && exponent <= maxRsaExponent;
 }
 
 function bytes(input: string | Uint8Array): Uint8Array {

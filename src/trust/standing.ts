@@ -1,9 +1,10 @@
+import { partyId, partyKind } from '../kernel/principal.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { type CallableAgent, isOnOffer } from '../registry/index.ts';
 import { isLive, type Subscription, type Tenant } from '../tenancy/index.ts';
 import type { TrustContext } from './deps.ts';
 import { isInForce } from './make-agreement.ts';
-import type { Delegation, TrustRecord } from './model.ts';
+import type { Client, Delegation, TrustRecord } from './model.ts';
 
 /** Why a chain no longer holds; also the reason that the gateway answers. */
 export type StandingProblem =
@@ -36,8 +37,8 @@ export async function checkTarget(
 }
 
 /**
- * Whether everything that a delegation rests on still holds: the tenant and its issuer, every client, agreement, agent
- * and subscription of the chain, and no delegation in it revoked. Asked at every exchange and every relayed call.
+ * Whether everything that a delegation rests on still holds: the tenant and its issuer, every client and its company, every
+ * agreement, agent and subscription of the chain, and no delegation in it revoked. Asked at every exchange and relayed call.
  */
 export async function checkChain(
   context: TrustContext,
@@ -57,11 +58,35 @@ export async function checkChain(
   const brokenEarlier = earlier.find((result) => !result.ok);
   if (brokenEarlier !== undefined) return brokenEarlier;
   if (!isTrusted(facts.trustRecord, now)) return err('TENANT_CONTEXT_INVALID');
-  if (facts.clients.some((client) => client?.status !== 'active')) return err('TENANT_CONTEXT_INVALID');
+  if (!(await areInForce(context, facts.clients, delegation.chain.agents)))
+    return err('TENANT_CONTEXT_INVALID');
   if (facts.delegations.some((link) => link === undefined || link.revokedAt !== undefined))
     return err('TENANT_CONTEXT_INVALID');
   if (!facts.agreements.every((agreement) => isInForce(agreement, now))) return err('AGREEMENT_REVOKED');
   return target;
+}
+
+/** Companies of `agents` are known to be active, since those are on offer: most chains need no further read. */
+async function areInForce(
+  context: TrustContext,
+  clients: readonly (Client | undefined)[],
+  agents: readonly string[],
+): Promise<boolean> {
+  const companies = new Set(agents.map((agent) => `provider:${agent.slice(0, agent.indexOf('/'))}`));
+  const answers = await Promise.all(
+    clients.map(
+      async (client) =>
+        client?.status === 'active' &&
+        (companies.has(client.owner) || (await isOwnerActive(context, client))),
+    ),
+  );
+  return answers.every(Boolean);
+}
+
+/** A provider's program acts for nobody while the provider is suspended. A tenant's is judged with its tenant. */
+export async function isOwnerActive(context: TrustContext, { owner }: Client): Promise<boolean> {
+  if (partyKind(owner) === 'tenant') return true;
+  return (await context.registry.getProvider(partyId(owner)))?.status === 'active';
 }
 
 export function isTrusted(record: TrustRecord | undefined, now: number): record is TrustRecord {

@@ -16,28 +16,55 @@ export function parseStrictObject(text: string): JsonObject | undefined {
   }
 }
 
-/** Walks the text once, without recursion. Only called on what `JSON.parse` then also has to accept. */
+/**
+ * Walks the text once, character by character and without recursion: this runs on what strangers send, before any signature
+ * was checked. Only called on what `JSON.parse` then also has to accept.
+ */
 function isShallowAndUnique(text: string): boolean {
   const open: (Set<string> | undefined)[] = [];
-  const strings = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
-  for (const { 0: token, index } of text.matchAll(strings)) {
-    if (token === '{' || token === '[') {
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '{' || char === '[') {
       if (open.length === maxDepth) return false;
-      open.push(token === '{' ? new Set() : undefined);
-    } else if (token === '}' || token === ']') open.pop();
-    else if (/^\s*:/.test(text.slice(index + token.length, index + token.length + 64))) {
-      const name = unquote(token);
-      const names = open.at(-1);
-      if (name === undefined || names === undefined || names.has(name)) return false;
-      names.add(name);
+      open.push(char === '{' ? new Set() : undefined);
+    } else if (char === '}' || char === ']') open.pop();
+    else if (char === '"') {
+      const end = endOfString(text, at);
+      if (end === undefined) return false;
+      if (isName(text, end) && !addName(open.at(-1), text.slice(at, end))) return false;
+      at = end - 1;
     }
   }
   return true;
 }
 
-function unquote(token: string): string | undefined {
+/** One past the closing quote of the string that opens at `start`. */
+function endOfString(text: string, start: number): number | undefined {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '"') return at + 1;
+  }
+  return undefined;
+}
+
+/** A string is a member's name when a colon follows, after however much space. */
+function isName(text: string, end: number): boolean {
+  let at = end;
+  while (at < text.length && ' \t\n\r'.includes(text.charAt(at))) at++;
+  return text[at] === ':';
+}
+
+/** Names are compared as what they say, not as they are written: `"aud"` is `"\u0061ud"`. */
+function addName(names: Set<string> | undefined, written: string): boolean {
+  const name = unquote(written);
+  if (name === undefined || names === undefined || names.has(name)) return false;
+  names.add(name);
+  return true;
+}
+
+function unquote(written: string): string | undefined {
   try {
-    return JSON.parse(token) as string;
+    return JSON.parse(written) as string;
   } catch {
     return undefined;
   }

@@ -15,6 +15,8 @@ export interface Subject {
   readonly origin: Delegation['origin'];
   /** Epoch seconds; nothing issued may outlive it. */
   readonly expiresAt: number;
+  /** The most that may be granted; absent: the subject sets no limit of its own. */
+  readonly scope?: readonly string[] | undefined;
   /** The delegation that is continued; absent at the first hop. */
   readonly parent?: Delegation;
   /** The actors so far, newest first. */
@@ -49,6 +51,7 @@ export async function readSubject(
     tenant: partyId(token.record.owner),
     origin: { issuer: token.record.issuer, subject: token.subject },
     expiresAt: token.expiresAt,
+    scope: token.scope,
   };
 }
 
@@ -71,6 +74,7 @@ async function continueDelegation(context: TrustContext, jwt: ParsedJwt, client:
     tenant: parent.tenant,
     origin: parent.origin,
     expiresAt: exp,
+    scope: parent.scope,
     parent,
     // Signed by us, so the form is ours.
     act: act as unknown as Actor,

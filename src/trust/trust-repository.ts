@@ -13,7 +13,8 @@ const delegationKeptSeconds = 40 * 24 * 3600;
 
 /** Keys: see docs/storage/trust.md. */
 export function createTrustRepository(store: Store) {
-  const recordKey = (issuer: string) => ({ partition: `trust-record#${sha256(issuer)}`, sort: 'record' });
+  const recordKeyOf = (digest: string) => ({ partition: `trust-record#${digest}`, sort: 'record' });
+  const recordKey = (issuer: string) => recordKeyOf(sha256(issuer));
   const clientKey = (id: string) => ({ partition: `client#${id}`, sort: 'client' });
   const agreementKey = (id: string) => ({ partition: `agreement#${id}`, sort: 'agreement' });
   const delegationKey = (id: string) => ({ partition: `delegation#${id}`, sort: 'delegation' });
@@ -29,26 +30,38 @@ export function createTrustRepository(store: Store) {
     return ids.cursor === undefined ? { items } : { items, cursor: ids.cursor };
   }
 
+  /** All of an index, page by page, as far as the caller goes. */
+  async function* each<T>(
+    partition: string,
+    keyOf: (sort: string) => { partition: string; sort: string },
+    order: { readonly reverse?: boolean } = {},
+  ): AsyncGenerator<StoredRecord<T>> {
+    let cursor: string | undefined;
+    do {
+      const page = { ...order, limit: maxKeysPerRead, ...(cursor === undefined ? {} : { cursor }) };
+      const ids = await store.list<null>(partition, page);
+      const found = await store.getMany<T>(ids.items.map(({ sort }) => keyOf(sort)));
+      for (const record of found) if (record !== undefined) yield record;
+      cursor = ids.cursor;
+    } while (cursor !== undefined);
+  }
+
   return {
     trustRecord: (issuer: string): Promise<StoredRecord<TrustRecord> | undefined> =>
       store.get<TrustRecord>(recordKey(issuer)),
-    /** The index holds issuers; a party has few. */
-    trustRecords: async (owner: Party): Promise<readonly StoredRecord<TrustRecord>[]> => {
-      const index = await store.list<{ issuer: string }>(`trust-records#${owner}`, { limit: maxKeysPerRead });
-      const found = await store.getMany<TrustRecord>(index.items.map(({ value }) => recordKey(value.issuer)));
-      return found.filter((record) => record !== undefined);
-    },
+    trustRecords: (owner: Party, page: PageRequest) =>
+      listed<TrustRecord>(`trust-records#${owner}`, recordKeyOf, page),
+    eachTrustRecord: (owner: Party) => each<TrustRecord>(`trust-records#${owner}`, recordKeyOf),
     client: (id: string): Promise<StoredRecord<Client> | undefined> => store.get<Client>(clientKey(id)),
     clients: (page: PageRequest) => listed<Client>('clients', clientKey, page),
     agreement: (id: string): Promise<StoredRecord<Agreement> | undefined> =>
       store.get<Agreement>(agreementKey(id)),
-    agreements: (page: PageRequest) => listed<Agreement>('agreements', agreementKey, page),
+    /** A party's own, from an index of its own: a page of all of them would have a cursor that tells of others'. */
+    agreements: (page: PageRequest, of?: Party) =>
+      listed<Agreement>(of === undefined ? 'agreements' : `agreements-of#${of}`, agreementKey, page),
     /** Between two parties, newest first. */
-    agreementsBetween: async (from: Party, to: Party): Promise<readonly Agreement[]> => {
-      const index = await store.list<null>(`agreements#${from}>${to}`, { limit: 20, reverse: true });
-      const found = await store.getMany<Agreement>(index.items.map(({ sort }) => agreementKey(sort)));
-      return found.flatMap((record) => (record === undefined ? [] : [record.value]));
-    },
+    eachAgreement: (from: Party, to: Party) =>
+      each<Agreement>(`agreements#${from}>${to}`, agreementKey, { reverse: true }),
     delegation: async (id: string): Promise<Delegation | undefined> =>
       (await store.get<Delegation>(delegationKey(id)))?.value,
 
@@ -101,8 +114,12 @@ export function createTrustRepository(store: Store) {
     }),
     insertAgreement: (value: Agreement): readonly Write[] => [
       { op: 'putIfAbsent', ...agreementKey(value.id), value },
-      { op: 'put', partition: 'agreements', sort: value.id, value: null },
-      { op: 'put', partition: `agreements#${value.from}>${value.to}`, sort: value.id, value: null },
+      ...[
+        'agreements',
+        `agreements#${value.from}>${value.to}`,
+        `agreements-of#${value.from}`,
+        `agreements-of#${value.to}`,
+      ].map((partition): Write => ({ op: 'put', partition, sort: value.id, value: null })),
     ],
     replaceAgreement: (value: Agreement, version: string): Write => ({
       op: 'putIfVersion',

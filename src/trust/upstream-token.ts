@@ -42,6 +42,7 @@ export function createUpstreamTokens(context: TrustContext) {
       scope: delegation.scope,
       act: delegation.claims['act'] as unknown as Actor,
       depth: delegation.depth,
+      maxDepth: delegation.maxDepth,
       origin: delegation.origin,
       txn: delegation.txn,
       parent: delegation,
@@ -72,7 +73,8 @@ export function createUpstreamTokens(context: TrustContext) {
   return {
     get(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken> {
       const now = epochSeconds(context.clock);
-      const key = `${call.delegation.id} ${deployment.id} ${deployment.resource}`;
+      // After a rotation because of a compromise, what the key before has signed is of no use.
+      const key = `${call.delegation.id} ${deployment.id} ${deployment.resource} ${context.keys.signingKey().keyId}`;
       const cached = cache.get(key);
       if (cached !== undefined && cached.useUntil > now) return cached.token;
       const token = issue(call, standing, deployment);

@@ -25,7 +25,8 @@ export function isInboundTokenType(text: string | undefined): text is InboundTok
 export interface IssuerToken {
   readonly record: TrustRecord;
   readonly subject: string;
-  readonly claims: JsonObject;
+  /** The most that may come of it, when the issuer said so. */
+  readonly scope?: readonly string[] | undefined;
   /** Epoch seconds. */
   readonly expiresAt: number;
 }
@@ -67,7 +68,9 @@ export async function verifyIssuerToken(
   const subject = claims['sub'];
   if (typeof subject !== 'string' || subject === '' || subject.length > 255)
     throw refusedToken('token_subject_missing');
-  return { record, subject, claims, expiresAt: Number(claims['exp']) };
+  const scope = readScope(claims, context.brokerUrl);
+  // A NumericDate may have a fraction (RFC 7519 §2); what we issue and store is in whole seconds, and never later.
+  return { record, subject, scope, expiresAt: Math.floor(Number(claims['exp'])) };
 }
 
 /**
@@ -76,10 +79,25 @@ export async function verifyIssuerToken(
  */
 function isForClient(claims: JsonObject, idThere: string | undefined, brokerUrl: string): boolean {
   if (idThere === undefined) return false;
-  const aud = Array.isArray(claims['aud']) && claims['aud'].length === 1 ? claims['aud'][0] : claims['aud'];
+  const aud = audienceOf(claims);
   const parties = [claims['azp'], claims['client_id']].filter((party) => party !== undefined);
   if (parties.some((party) => party !== idThere)) return false;
   return aud === idThere || (aud === brokerUrl && parties.length > 0);
+}
+
+/**
+ * A token made for us names scopes of ours (RFC 9068 §2.2.3); those of a token made for the program itself are the program's
+ * own and say nothing here. Asked of the claims, never of the type that the caller gives the token.
+ */
+function readScope(claims: JsonObject, brokerUrl: string): readonly string[] | undefined {
+  const { scope } = claims;
+  if (scope === undefined || audienceOf(claims) !== brokerUrl) return undefined;
+  if (typeof scope !== 'string') throw refusedToken('token_malformed');
+  return scope.split(' ');
+}
+
+function audienceOf({ aud }: JsonObject): unknown {
+  return Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
 }
 
 /** The answer does not say which check failed; the audit log does. */

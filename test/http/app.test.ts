@@ -6,6 +6,7 @@ import { answers, takes } from '../../src/api/schemas.ts';
 import { createApp } from '../../src/http/app.ts';
 import { Fault } from '../../src/kernel/fault.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
+import { StorageError } from '../../src/storage/port.ts';
 import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { testClock } from '../support/clock.ts';
@@ -101,6 +102,21 @@ describe('problem answers (RFC 9457)', () => {
     expect(made).toBe(0);
   });
 
+  it('says that the connection ends when it does not read the body', async () => {
+    const response = await post(JSON.stringify({ name: 'x'.repeat(2 << 20) }));
+    expect([response.status, response.headers.get('connection')]).toEqual([413, 'close']);
+    expect((await post('{"name":"a"}')).headers.get('connection')).toBeNull();
+  });
+
+  it.each([
+    ['who brings no token', {}, 401, 'Bearer'],
+    ['a wrong token', { Authorization: 'Bearer nope' }, 401, 'Bearer error="invalid_token"'],
+    ['a token that may too little', acme, 403, 'Bearer error="insufficient_scope"'],
+  ])('challenges %s (RFC 6750 §3)', async (_, credentials, status, challenge) => {
+    const response = await post('{"name":"a"}', { ...credentials, ...json });
+    expect([response.status, response.headers.get('www-authenticate')]).toEqual([status, challenge]);
+  });
+
   it('names the wrong field by JSON Pointer', async () => {
     expect(await problem(await post('{"name":"much too long a name"}'))).toMatchObject({
       errors: [{ path: '/name' }],
@@ -133,6 +149,25 @@ describe('problem answers (RFC 9457)', () => {
     expect(answers[0]).toEqual({ status: 403, code: 'forbidden' });
     expect(answers[1]).toEqual(answers[0]);
     expect((await app.request('/v1/parties/acme', { headers: acme })).status).toBe(200);
+  });
+});
+
+describe('failures under /oauth (RFC 6749 §5.2)', () => {
+  it.each([
+    ['a bug of ours', new TypeError('secret: internal detail'), 500, 'server_error'],
+    ['a store that is down', new StorageError('unavailable', 'secret: disk'), 503, 'temporarily_unavailable'],
+    ['a foreseen refusal', new Fault('method_not_allowed', 'POST only.'), 405, 'invalid_request'],
+  ])('%s has an error of OAuth, and no detail', async (_, error, status, code) => {
+    app.post('/oauth/token', () => {
+      throw error;
+    });
+    const response = await app.request('/oauth/token', { method: 'POST' });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    const body = (await response.json()) as Record<string, unknown>;
+    expect(Object.keys(body)).toEqual(['error', 'error_description']);
+    expect(body['error']).toBe(code);
+    expect(JSON.stringify(body)).not.toContain('secret');
   });
 });
 

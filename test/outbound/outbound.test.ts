@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { isPublicAddress } from '../../src/outbound/address.ts';
 import { createOutbound } from '../../src/outbound/index.ts';
@@ -159,15 +159,33 @@ describe('with private networks closed', () => {
 });
 
 describe('documents', () => {
-  it('brings one, decompressed', async () => {
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+    ['identity', (text: string) => Buffer.from(text)],
+  ])('brings one, decoded from %s', async (encoding, encode) => {
     const { url } = await serve((req, res) => {
-      res.setHeader('X-Seen', req.headers['accept'] ?? '');
-      res.setHeader('Content-Encoding', 'gzip');
-      res.end(gzipSync('{"a":1}'));
+      res.setHeader('X-Seen', `${req.headers['accept']} ${req.headers['accept-encoding']}`);
+      res.setHeader('Content-Encoding', encoding);
+      res.end(encode('{"a":1}'));
     });
     const response = await outbound().fetch({ url });
     expect(response).toMatchObject({ status: 200, body: '{"a":1}' });
-    expect(response.headers['x-seen']).toBe('application/json');
+    expect(response.headers['x-seen']).toBe('application/json identity');
+  });
+
+  it('refuses content that it cannot decode: unknown, chained, cut off, not what it says', async () => {
+    const content = gzipSync('{"a":1}');
+    for (const [encoding, body] of [
+      ['zstd', content],
+      ['gzip, gzip', gzipSync(content)],
+      ['gzip', content.subarray(0, 12)],
+      ['gzip', Buffer.from('{"a":1}')],
+    ] as const) {
+      const { url } = await serve((_, res) => res.writeHead(200, { 'Content-Encoding': encoding }).end(body));
+      await expect(outbound().fetch({ url })).rejects.toMatchObject({ code: 'unreachable' });
+    }
   });
 
   it('does not follow redirects', async () => {
@@ -199,6 +217,13 @@ describe('documents', () => {
       res.on('close', () => clearInterval(timer));
     });
     await expect(outbound().fetch({ url, timeoutMs: 150 })).rejects.toMatchObject({ code: 'timeout' });
+
+    const compressed = await serve((_, res) => {
+      res.writeHead(200, { 'Content-Encoding': 'gzip' }).write(gzipSync('{"a":1}').subarray(0, 12));
+    });
+    await expect(outbound().fetch({ url: compressed.url, timeoutMs: 150 })).rejects.toMatchObject({
+      code: 'timeout',
+    });
   });
 
   it('says unreachable for a closed port and for what is not HTTP', async () => {

@@ -78,7 +78,7 @@ describe.each(engines)('finding agents on $name', (engine) => {
     expect(await find()).toEqual(['globex/hotels', 'sky/maps']);
   });
 
-  it('goes on from page to page, past pages on which nothing fits', async () => {
+  it('fills its pages, past agents that do not fit', async () => {
     const seen: string[] = [];
     const sizes: number[] = [];
     let cursor: string | undefined;
@@ -95,6 +95,6 @@ describe.each(engines)('finding agents on $name', (engine) => {
       cursor = page.cursor;
     } while (cursor !== undefined && sizes.length < 10);
     expect(seen).toEqual(['skyways/flights']);
-    expect(sizes.slice(0, 3)).toEqual([0, 0, 1]);
+    expect(sizes[0]).toBe(1);
   });
 });

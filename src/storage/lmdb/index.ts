@@ -1,51 +1,53 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 import type { Clock } from '../../kernel/clock.ts';
-import {
-  checkKey,
-  checkKeys,
-  decodeCursor,
-  encodeCursor,
-  pageSize,
-  type PreparedWrite,
-  prepareCommit,
-} from '../limits.ts';
+import { checkKey, checkKeys, type PreparedWrite, prepareCommit } from '../limits.ts';
+import { listWith } from '../merged-list.ts';
 import {
   type CommitResult,
   type Key,
   type ListOptions,
   type Page,
+  type ScanOptions,
   StorageError,
   type Store,
   type Write,
 } from '../port.ts';
+import { checkDataFile, checkLockFile, dataFilePath } from './data-file.ts';
 import { decodeEntry, encodeEntry, type Entry, toRecord } from './entry.ts';
-import { expiryKey, expiryScanEnd, recordKey, recordKeyOf, sortOf } from './keys.ts';
+import { expiryKey, expiryScanEnd, recordKey, recordKeyOf } from './keys.ts';
+import { listRecords, scanRecords } from './pages.ts';
+import { createWriteWatch } from './write-watch.ts';
 
 export interface LmdbOptions {
   readonly clock: Clock;
   /** Made when missing, readable by its owner alone. */
   readonly directory: string;
+  /** A write that takes longer is answered as failed, although it may still happen; default 30,000. */
+  readonly writeTimeoutMs?: number;
+  /** For looking only: nothing is made, and a commit is refused. Throws when there is nothing to read. */
+  readonly readOnly?: boolean;
 }
 
+const defaultWriteTimeoutMs = 30_000;
 const sweepEveryMs = 30_000;
 const sweepBatch = 2000;
 
 /**
  * The embedded engine. Commits that arrive together are synced together (group commit), off the event loop; a commit's
  * promise resolves after the sync. Several processes of one machine may open the same directory: conditions are checked
- * inside LMDB's single write transaction.
+ * inside LMDB's single write transaction. Throws `StorageError`: `corrupt` when the file there is not a whole store,
+ * `unavailable` when it cannot be opened.
  */
 export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<number> } {
-  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-  const root: RootDatabase<string, Buffer> = open({
-    path: join(options.directory, 'broker.mdb'),
-    keyEncoding: 'binary',
-    encoding: 'string',
-    maxDbs: 2,
-  });
+  const path = dataFilePath(options.directory);
+  const readOnly = options.readOnly ?? false;
+  checkLockFile(path);
+  if (!readOnly) mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  if (checkDataFile(path) === undefined && readOnly)
+    throw new StorageError('unavailable', `${path} is empty`);
+  const root = openRoot(path, readOnly);
   const records: Database<string, Buffer> = root.openDB({
     name: 'records',
     keyEncoding: 'binary',
@@ -62,10 +64,11 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
   const opening = randomBytes(9).toString('base64url');
   let commits = 0;
   let state: 'open' | 'closed' | 'broken' = 'open';
+  const watch = createWriteWatch(options.writeTimeoutMs ?? defaultWriteTimeoutMs);
 
   function assertUsable(): void {
     if (state === 'closed') throw new StorageError('closed', 'the store is closed');
-    if (state === 'broken')
+    if (state === 'broken' || watch.isStuck())
       throw new StorageError('unavailable', 'the store failed in the middle of a write; restart it');
   }
 
@@ -122,12 +125,15 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
     return { ok: true, version };
   }
 
+  /** One write transaction, shared with those of the same turn. Throws {@link StorageError} unless it became durable. */
+  const write = <T>(work: () => T): Promise<T> => watch.settle(root.transaction(work));
+
   async function sweep(): Promise<number> {
     if (state !== 'open') return 0;
     const end = expiryScanEnd(Math.floor(options.clock.now() / 1000));
     const due = [...expiries.getKeys({ end, limit: sweepBatch })];
     if (due.length === 0) return 0;
-    return root.transaction(() => {
+    return write(() => {
       let swept = 0;
       for (const key of due) {
         const record = recordKeyOf(key);
@@ -140,11 +146,13 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
     });
   }
 
-  const sweeper = setInterval(() => {
-    // A failed sweep costs nothing but space, and the next one tries again.
-    sweep().catch(() => undefined);
-  }, sweepEveryMs);
-  sweeper.unref();
+  const sweeper = readOnly
+    ? undefined
+    : setInterval(() => {
+        // A failed sweep costs nothing but space, and the next one tries again.
+        sweep().catch(() => undefined);
+      }, sweepEveryMs);
+  sweeper?.unref();
 
   return {
     capabilities: { engine: 'lmdb', shared: true },
@@ -165,40 +173,21 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
       });
     },
 
-    async list<T>(partition: string, listOptions: ListOptions = {}): Promise<Page<T>> {
+    list: listWith(async <T>(partition: string, listOptions: ListOptions) => {
       assertUsable();
-      const limit = pageSize(listOptions);
-      const prefix = listOptions.sortPrefix ?? '';
-      const after = listOptions.cursor === undefined ? undefined : decodeCursor(listOptions.cursor);
-      const first = recordKey({ partition, sort: prefix });
-      // 0xff is in no UTF-8 text: this is just past every key that starts with the prefix.
-      const last = Buffer.concat([first, Buffer.from([0xff])]);
-      const reverse = listOptions.reverse === true;
-      const resume = after === undefined ? undefined : recordKey({ partition, sort: after });
-      const range = reverse
-        ? { start: resume ?? last, end: first, reverse, exclusiveStart: true, inclusiveEnd: true }
-        : { start: resume ?? first, end: last, exclusiveStart: resume !== undefined };
-      const items = [];
-      for (const { key, value } of records.getRange(range)) {
-        const entry = decodeEntry(value);
-        if (entry.expiresAt !== undefined && entry.expiresAt * 1000 <= options.clock.now()) continue;
-        if (items.length === limit) {
-          const lastItem = items[limit - 1];
-          return lastItem === undefined ? { items } : { items, cursor: encodeCursor(lastItem.sort) };
-        }
-        items.push(toRecord<T>(partition, sortOf(key, partition), entry));
-      }
-      return { items };
+      return listRecords<T>(records, options.clock, partition, listOptions);
+    }),
+
+    async scan<T>(scanOptions?: ScanOptions): Promise<Page<T>> {
+      assertUsable();
+      return scanRecords<T>(records, options.clock, scanOptions);
     },
 
     async commit(writes: readonly Write[]): Promise<CommitResult> {
       assertUsable();
+      if (readOnly) throw new StorageError('unavailable', 'the store was opened for reading only');
       const prepared = prepareCommit(writes);
-      try {
-        return await root.transaction(() => apply(prepared));
-      } catch (error) {
-        throw new StorageError('unavailable', 'the store could not write', error);
-      }
+      return write(() => apply(prepared));
     },
 
     sweep,
@@ -210,4 +199,24 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
       await root.close();
     },
   };
+}
+
+function openRoot(path: string, readOnly: boolean): RootDatabase<string, Buffer> {
+  // Read by LMDB, but not in its types: what is in the store is for the broker's own user, whoever may enter the directory.
+  const options: RootDatabaseOptionsWithPath & { readonly permissionsMode: number } = {
+    path,
+    readOnly,
+    permissionsMode: 0o600,
+    keyEncoding: 'binary',
+    encoding: 'string',
+    maxDbs: 2,
+    // Commits of one turn share a transaction either way. With batching, lmdb keeps a promise of its own for each batch that
+    // nobody can take: on a full disk its rejection would end the process.
+    eventTurnBatching: false,
+  };
+  try {
+    return open(options);
+  } catch (error) {
+    throw new StorageError('unavailable', `${path}: ${error instanceof Error ? error.message : ''}`, error);
+  }
 }

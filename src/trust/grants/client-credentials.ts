@@ -11,8 +11,8 @@ import type { Grant, Issued } from './grant.ts';
 
 /** RFC 6749 §4.4: a program acts as itself, at our own management API and nowhere else. */
 export const clientCredentials: Grant = async (context, request, client) => {
-  const target = request.resource ?? request.audience ?? context.brokerUrl;
-  if (target !== context.brokerUrl) throw invalidTarget('target_not_broker');
+  const targets = [request.resource, request.audience].filter((target) => target !== undefined);
+  if (targets.some((target) => target !== context.brokerUrl)) throw invalidTarget('target_not_broker');
   const scopes = narrow(client, request);
   return mint(context, client, scopes);
 };

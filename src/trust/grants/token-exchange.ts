@@ -7,8 +7,8 @@ import type { TrustContext } from '../deps.ts';
 import { OAuthRefusal } from '../errors.ts';
 import { findAgreement } from '../find-agreement.ts';
 import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
-import { invalidTarget, resolveTarget } from '../resolve-target.ts';
-import { checkTarget, type Standing } from '../standing.ts';
+import { invalidTarget, requireReachable, resolveTarget, type Target } from '../resolve-target.ts';
+import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
 import { readSubject, type Subject } from '../subject.ts';
 import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
 import { refusedToken } from '../verify-issuer-token.ts';
@@ -23,23 +23,34 @@ const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 export const tokenExchange: Grant = async (context, request, client, note) => {
   if (request.requested_token_type !== undefined && request.requested_token_type !== accessTokenType)
     throw bad('requested_type_unknown', 'This requested_token_type is not supported.');
+  if (!(await isOwnerActive(context, client)))
+    throw new OAuthRefusal(
+      'unauthorized_client',
+      'client_owner_not_active',
+      'This client may not exchange now.',
+    );
   const subject = await readSubject(context, request, client);
   note.tenant = subject.tenant;
   if (subject.parent !== undefined) note.txn = subject.parent.txn;
   const actor = await readActor(context, request, client);
   const act: Actor = subject.act === undefined ? actor : { ...actor, act: subject.act };
   const depth = depthOf(act);
-  requireDepth(depth, defaultMaxDepth);
+  const inherited = subject.parent?.maxDepth ?? defaultMaxDepth;
+  requireDepth(depth, inherited);
 
   const target = await resolveTarget(context, request);
+  // Whose a deployment's resource is, its audit entry tells only once the agent turned out to be on offer to the caller.
+  if (target.deployment === undefined) note.agent = target.agentId;
+  const standing = await requireStanding(context, subject.tenant, target);
   note.agent = target.agentId;
-  note.provider = providerOf(target.agentId);
-  const standing = await requireStanding(context, subject.tenant, target.agentId);
+  note.provider = standing.agent.provider;
+  requireReachable(target, standing);
   const agreement = await findAgreement(context, client, {
     provider: standing.agent.provider,
     tenant: subject.tenant,
   });
-  if (agreement?.maxDepth !== undefined) requireDepth(depth, agreement.maxDepth);
+  const maxDepth = Math.min(inherited, agreement?.maxDepth ?? defaultMaxDepth);
+  requireDepth(depth, maxDepth);
   const scope = narrowScope(request, subject, client, standing, agreement);
   if (subject.expiresAt <= epochSeconds(context.clock)) throw refusedToken('token_expired');
 
@@ -51,6 +62,7 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
     scope,
     act,
     depth,
+    maxDepth,
     origin: subject.origin,
     txn: subject.parent?.txn ?? context.ids.next('txn'),
     parent: subject.parent,
@@ -85,16 +97,18 @@ function requireDepth(depth: number, max: number): void {
   if (depth > max) throw bad('depth_exceeded', `The chain of actors would be longer than ${max}.`);
 }
 
-async function requireStanding(context: TrustContext, tenant: string, agentId: string): Promise<Standing> {
-  const standing = await checkTarget(context, tenant, agentId);
+async function requireStanding(context: TrustContext, tenant: string, target: Target): Promise<Standing> {
+  const standing = await checkTarget(context, tenant, target.agentId);
   if (standing.ok) return standing.value;
   if (standing.error === 'TENANT_CONTEXT_INVALID') throw refusedToken('subject_tenant_not_active');
-  throw invalidTarget(standing.error === 'NOT_SUBSCRIBED' ? 'not_subscribed' : 'agent_unavailable');
+  if (standing.error === 'NOT_SUBSCRIBED') throw invalidTarget('not_subscribed');
+  // A tenant reads its audit: the resource of an agent that is not on offer is like one that nobody has.
+  throw invalidTarget(target.deployment === undefined ? 'agent_unavailable' : 'target_unknown');
 }
 
 /**
- * What was asked, and nothing that any of the parties does not allow. At the first hop the subscription is the subject's
- * ceiling (an ID token carries no scope); later the token that is continued is.
+ * What was asked, and nothing that any of the parties does not allow. An ID token carries no scope: then the subscription
+ * is the subject's ceiling.
  */
 function narrowScope(
   request: TokenRequest,
@@ -105,7 +119,7 @@ function narrowScope(
 ): readonly string[] {
   const ceilings = [
     standing.agent.scopes,
-    subject.parent?.scope,
+    subject.scope,
     client.callScopes,
     agreement?.scopes,
     requestedScopes(request),
@@ -144,8 +158,4 @@ async function pairwiseWrites(context: TrustContext, delegation: Delegation): Pr
       ...delegation.origin,
     }),
   ];
-}
-
-function providerOf(agentId: string): string {
-  return agentId.slice(0, agentId.indexOf('/'));
 }

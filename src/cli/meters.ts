@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { requestBody, showList, showOne } from './answers.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { withExamples } from './examples.ts';
+import type { CliIo } from './io.ts';
+import { type BodyOptions, withBody, withConnection } from './options.ts';
+import type { Column } from './table.ts';
+
+const columns: readonly Column[] = [
+  { title: 'METER', value: 'key' },
+  { title: 'UNIT', value: 'unit' },
+  { title: 'AGGREGATION', value: 'aggregation' },
+  { title: 'AUTHORITY', value: 'authority' },
+];
+
+interface NewMeter extends BodyOptions {
+  readonly key?: string;
+  readonly aggregation?: string;
+  readonly unit?: string;
+}
+
+export function addMeterCommands(program: Command, io: CliIo): void {
+  const meters = program.command('meters').description('What is counted, and whose word counts.');
+  withExamples(
+    withConnection(meters.command('list'))
+      .description('Lists meters.')
+      .action((options: ConnectionOptions) => showList(io, options, { path: '/v1/meters' }, columns)),
+    'meters list',
+  );
+  withExamples(
+    withBody(meters.command('create'))
+      .description('Defines a meter on which providers report. It means one thing for ever.')
+      .option('--key <key>', 'its name in events and plans')
+      .option('--aggregation <how>', 'sum, count, max or latest')
+      .option('--unit <unit>', 'for people, such as tokens')
+      .action(async ({ key, aggregation, unit, ...options }: NewMeter) =>
+        showOne(io, options, {
+          method: 'POST',
+          path: '/v1/meters',
+          body: await requestBody(io, options, { key, aggregation, unit }),
+        }),
+      ),
+    'meters create --key output_tokens --aggregation sum --unit tokens',
+  );
+}

@@ -1,0 +1,58 @@
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { isJsonObject, type JsonObject } from '../kernel/json.ts';
+import { err, ok, type Result } from '../kernel/result.ts';
+import { acceptedAlgorithms, type Algorithm, fitsAlgorithm } from './signature.ts';
+
+export interface JsonWebKeySet {
+  readonly keys: readonly JsonWebKey[];
+}
+
+export interface IssuerKey {
+  readonly keyId: string | undefined;
+  readonly key: KeyObject;
+  /** Those that it fits, or the one that it names. */
+  readonly algorithms: readonly Algorithm[];
+}
+
+export type KeySetProblem = 'keys_unreachable' | 'keys_unusable';
+
+const maxKeys = 100;
+
+/**
+ * A set with a private or symmetric key is refused whole: whoever publishes one has lost control of it. Keys that verify
+ * nothing of what we accept (by `use`, `key_ops`, type, size, `alg`; RFC 7517 §4) are left out, and one must be left.
+ */
+export function importKeys(jwks: unknown): Result<readonly IssuerKey[], KeySetProblem> {
+  if (!isJsonObject(jwks) || !Array.isArray(jwks['keys']) || jwks['keys'].length > maxKeys)
+    return err('keys_unusable');
+  const keys: IssuerKey[] = [];
+  for (const jwk of jwks['keys'] as readonly unknown[]) {
+    if (!isJsonObject(jwk) || 'd' in jwk || 'k' in jwk || jwk['kty'] === 'oct') return err('keys_unusable');
+    const key = importKey(jwk);
+    if (key !== undefined) keys.push(key);
+  }
+  return keys.length === 0 ? err('keys_unusable') : ok(keys);
+}
+
+function importKey(jwk: JsonObject): IssuerKey | undefined {
+  const { use, key_ops: operations, kid } = jwk;
+  if (use === 'enc' || (Array.isArray(operations) && !operations.includes('verify'))) return undefined;
+  // RFC 9864 gives the same algorithm a name of its own.
+  const named = jwk['alg'] === 'Ed25519' ? 'EdDSA' : jwk['alg'];
+  const key = publicKeyOf(jwk);
+  if (key === undefined) return undefined;
+  const algorithms = acceptedAlgorithms.filter(
+    (algorithm) => (named === undefined || named === algorithm) && fitsAlgorithm(algorithm, key),
+  );
+  return algorithms.length === 0
+    ? undefined
+    : { keyId: typeof kid === 'string' ? kid : undefined, key, algorithms };
+}
+
+function publicKeyOf(jwk: JsonObject): KeyObject | undefined {
+  try {
+    return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+  } catch {
+    return undefined;
+  }
+}

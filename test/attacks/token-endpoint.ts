@@ -1,0 +1,121 @@
+import { expect } from 'vitest';
+import type { MarketTenant } from '../support/market.ts';
+import { clientAssertion } from '../support/party.ts';
+import { latestAudit } from './audit.ts';
+import { exchangeGrant, type Program, type Stage } from './stage.ts';
+
+export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+export const tokenType = {
+  accessToken: 'urn:ietf:params:oauth:token-type:access_token',
+  idToken: 'urn:ietf:params:oauth:token-type:id_token',
+  jwt: 'urn:ietf:params:oauth:token-type:jwt',
+} as const;
+
+/** `undefined` leaves a parameter out. */
+export type Form = Readonly<Record<string, string | undefined>>;
+
+export interface TokenReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly body: {
+    readonly access_token?: string;
+    readonly expires_in?: number;
+    readonly scope?: string;
+    readonly error?: string;
+    readonly error_description?: string;
+  };
+}
+
+export async function postForm(
+  url: string,
+  form: Form | string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<TokenReply> {
+  const body =
+    typeof form === 'string'
+      ? form
+      : new URLSearchParams(
+          Object.entries(form).filter((pair): pair is [string, string] => pair[1] !== undefined),
+        ).toString();
+  const response = await fetch(`${url}/oauth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    body,
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: JSON.parse(text) as TokenReply['body'],
+  };
+}
+
+/** Asks as this program; whatever the form says wins over what an honest program would send. */
+export async function ask(stage: Stage, program: Program, form: Form): Promise<TokenReply> {
+  return postForm(stage.url, {
+    client_assertion_type: assertionType,
+    client_assertion: await clientAssertion(program.client, program.clientId, stage.url),
+    ...form,
+  });
+}
+
+/** A tenant's first hop to the market's agent, honest but for `form`. */
+export async function exchange(stage: Stage, tenant: MarketTenant, form: Form = {}): Promise<TokenReply> {
+  return ask(stage, tenant, {
+    grant_type: exchangeGrant,
+    subject_token: await tenant.idToken(),
+    subject_token_type: tokenType.idToken,
+    audience: stage.market.agent,
+    ...form,
+  });
+}
+
+/** A later hop: the program passes on the broker token that its agent received. */
+export function passOn(stage: Stage, program: Program, received: string, form: Form): Promise<TokenReply> {
+  return ask(stage, program, {
+    grant_type: exchangeGrant,
+    subject_token: received,
+    subject_token_type: tokenType.accessToken,
+    ...form,
+  });
+}
+
+export function managementToken(stage: Stage, program: Program, scope?: string): Promise<string> {
+  return ask(stage, program, { grant_type: 'client_credentials', scope }).then(tokenOf);
+}
+
+export function tokenOf({ text, body }: TokenReply): string {
+  return body.access_token ?? expect.fail(`no token: ${text}`);
+}
+
+/** The claims of a token, unverified. */
+export function claimsOf(token: string): Readonly<Record<string, unknown>> {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<
+    string,
+    unknown
+  >;
+}
+
+/**
+ * The documented error and nothing that tells more, the audit entry that names the rule, and no record but that entry and the
+ * used-up assertion. Takes the stage's record of writes: ask for nothing else in between.
+ */
+export async function expectRefused(
+  stage: Stage,
+  attempt: () => Promise<TokenReply>,
+  refusal: { readonly error: string; readonly reason: string | RegExp; readonly status?: number },
+): Promise<void> {
+  stage.store.written();
+  const reply = await attempt();
+  const written = stage.store.written();
+  expect([reply.status, reply.body.error]).toEqual([refusal.status ?? 400, refusal.error]);
+  expect(Object.keys(reply.body)).toEqual(['error', 'error_description']);
+  expect(reply.headers.get('cache-control')).toBe('no-store');
+  expect([...written].filter((kind) => kind !== 'audit' && kind !== 'assertion')).toEqual([]);
+  const entry = await latestAudit(stage);
+  expect(entry).toMatchObject({ outcome: 'refused', detail: { error: refusal.error } });
+  if (typeof refusal.reason === 'string') expect(entry.reason).toBe(refusal.reason);
+  else expect(entry.reason).toMatch(refusal.reason);
+}

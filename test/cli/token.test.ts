@@ -1,0 +1,167 @@
+import { decodeJwt, exportJWK } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../support/broker-process.ts';
+import { newParty } from '../support/party.ts';
+import { words } from './commands.ts';
+import { cli, type Outcome, type Setting } from './run.ts';
+import { openStory, type Story } from './story.ts';
+
+let story: Story;
+let asAcme: string;
+beforeAll(async () => {
+  story = await openStory();
+  asAcme = `--client-id ${story.acme.clientId} --key ${await story.keyFile(story.acme.client)}`;
+});
+afterAll(() => story.close());
+
+const run = (line: string, setting: Setting = {}): Promise<Outcome> =>
+  cli(words(line), { ...setting, env: { BROKER_URL: story.broker.url, ...setting.env } });
+
+const exchange = 'token exchange --agent skyways/flights';
+
+describe('token exchange', () => {
+  it('prints the token alone, so that it can go into a variable or a file', async () => {
+    const idToken = await story.file('id-token.txt', await story.acme.idToken());
+    const { code, out, err } = await run(`${exchange} ${asAcme} --subject-token-file ${idToken}`);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect(decodeJwt(out.trim())).toMatchObject({
+      iss: story.broker.url,
+      aud: `${story.broker.url}/a2a/skyways/flights`,
+      tenant: 'acme',
+    });
+  });
+
+  it('takes the subject token from standard input, and with --decode shows what is in the new one', async () => {
+    const stdin = await story.acme.idToken('user-7');
+    const { code, out } = await run(
+      `${exchange} ${asAcme} --scope a2a:read --subject-token-file - --decode`,
+      { stdin },
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/^tenant +acme$/m);
+    expect(out).toMatch(/^scope +a2a:read$/m);
+    expect(out).not.toMatch(/eyJ/);
+    expect(out).not.toContain('user-7');
+  });
+
+  it('with --json gives token, expiry and scope, and with --decode the claims too', async () => {
+    const line = `${exchange} ${asAcme} --subject-token-file - --json`;
+    const plain = await run(line, { stdin: await story.acme.idToken() });
+    expect(Object.keys(JSON.parse(plain.out) as object)).toEqual(['accessToken', 'expiresAt', 'scope']);
+    const decoded = await run(`${line} --decode`, { stdin: await story.acme.idToken() });
+    const { accessToken, claims } = JSON.parse(decoded.out) as { accessToken: string; claims: object };
+    expect(claims).toEqual(decodeJwt(accessToken));
+  });
+
+  it('takes the key from standard input instead, but not both', async () => {
+    const idToken = await story.file('id-token.txt', await story.acme.idToken());
+    const party = story.acme.client;
+    const key = JSON.stringify({ ...(await exportJWK(party.privateKey)), kid: party.jwks.keys[0]?.kid });
+    const line = `${exchange} --client-id ${story.acme.clientId} --key -`;
+    expect(await run(`${line} --subject-token-file ${idToken}`, { stdin: key })).toMatchObject({ code: 0 });
+    expect(await run(`${line} --subject-token-file -`, { stdin: key })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Only one thing') as string,
+    });
+  });
+
+  it.each([
+    ['another agent', 'token exchange --agent skyways/nowhere', /subscribed to it.*\(400 invalid_target\)/],
+    ['a scope that is not allowed', `${exchange} --scope admin`, /invalid_scope/],
+    ['no agent', 'token exchange', /--agent provider\/agent, or --resource/, 2],
+    ['an empty scope', `${exchange} --scope ,`, /empty scope/, 2],
+    [
+      'a type that is none',
+      `${exchange} --subject-token-type saml`,
+      /Allowed choices are id_token, access_token, jwt/,
+      2,
+    ],
+  ])('is refused for %s', async (_, line, message, code = 3) => {
+    const stdin = await story.acme.idToken();
+    const outcome = await run(`${line} ${asAcme} --subject-token-file -`, { stdin });
+    expect(outcome.err.replaceAll(/\s+/g, ' ')).toMatch(message);
+    expect(outcome).toMatchObject({ code, out: '' });
+    expect(outcome.err).not.toContain(stdin);
+  });
+
+  it('is refused with a key that is not registered, without showing it', async () => {
+    const stranger = await newParty();
+    const key = await story.keyFile(stranger);
+    const { code, err } = await run(
+      `${exchange} --client-id ${story.acme.clientId} --key ${key} --subject-token-file -`,
+      { stdin: await story.acme.idToken() },
+    );
+    expect({ code, err }).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('(401 invalid_client)') as string,
+    });
+    expect(err).not.toContain((await exportJWK(stranger.privateKey)).d);
+  });
+
+  it('ends with 4 when there is no broker', async () => {
+    const env = { BROKER_URL: `http://127.0.0.1:${await freePort()}` };
+    const outcome = await run(`${exchange} ${asAcme} --subject-token-file -`, { stdin: 'a.b.c', env });
+    expect(outcome).toMatchObject({ code: 4, out: '' });
+  });
+});
+
+describe('the private key', () => {
+  const using = async (content: unknown) => {
+    const path = await story.file('key.jwk', content);
+    return run(`${exchange} --client-id ${story.acme.clientId} --key ${path} --subject-token-file -`, {
+      stdin: await story.acme.idToken(),
+    });
+  };
+
+  it('may be in a key set, among public ones', async () => {
+    const { client } = story.acme;
+    const own = { ...(await exportJWK(client.privateKey)), kid: client.jwks.keys[0]?.kid };
+    expect(await using({ keys: [...(await newParty()).jwks.keys, own] })).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['public', async () => (await newParty()).jwks, /holds no private key/],
+    [
+      'one of two',
+      async () => ({
+        keys: [
+          await exportJWK((await newParty()).privateKey),
+          await exportJWK((await newParty()).privateKey),
+        ],
+      }),
+      /several private keys/,
+    ],
+    [
+      'of a kind that is not accepted',
+      () => Promise.resolve({ kty: 'oct', k: 'c2VjcmV0', d: 'c2VjcmV0' }),
+      /cannot be used/,
+    ],
+    [
+      'damaged',
+      () => Promise.resolve({ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', d: 'c2VjcmV0' }),
+      /cannot be used/,
+    ],
+  ])('is refused when it is %s, and never shown', async (_, content, message) => {
+    const { code, out, err } = await using(await content());
+    expect(err).toMatch(message);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).not.toContain('c2VjcmV0');
+  });
+});
+
+describe('token client-credentials', () => {
+  it('gives a token with which the commands may do what its client may, and no more', async () => {
+    const key = await story.keyFile(story.market.providerClient);
+    const { code, out } = await run(
+      `token client-credentials --client-id skyways-usage --key ${key} --scope usage:read`,
+    );
+    expect(code).toBe(0);
+    const token = await story.file('token.txt', out);
+    expect(await run(`usage show --token-file ${token}`)).toMatchObject({ code: 0 });
+    expect(await run(`tenants list --token-file ${token}`)).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('(403 forbidden)') as string,
+    });
+  });
+});
