@@ -7,7 +7,7 @@ import { createGateway, type Gateway, type UpstreamTimes } from './broker/index.
 import { gatewayRoutes } from './broker/routes.ts';
 import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
-import { createInProcessBus } from './events/in-process/index.ts';
+import { openBus } from './events/open-bus.ts';
 import type { EventBus } from './events/port.ts';
 import { createRelay } from './events/relay-outbox.ts';
 import { ringOnCommit } from './events/ring-on-commit.ts';
@@ -165,13 +165,4 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       await store.close();
     },
   };
-}
-
-/** The SDK is large; it is loaded only where it is used. */
-async function openBus(config: Config, log: Log): Promise<EventBus> {
-  if (config.BROKER_EVENTS === 'in-process') return createInProcessBus({ log });
-  const { createEventBridgeBus } = await import('./events/eventbridge/index.ts');
-  // Both are set: the configuration is not valid without.
-  const { EVENTBRIDGE_BUS: bus = '', AWS_REGION: region = '', EVENTBRIDGE_ENDPOINT: endpoint } = config;
-  return createEventBridgeBus({ log, bus, region, endpoint });
 }
