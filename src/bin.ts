@@ -6,7 +6,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 process.exitCode = await runCli(process.argv, {
   // Most commands only call a broker that runs elsewhere: they need not wait for all of its parts to load.
-  createBroker: async (config) => (await import('./main.ts')).createBroker(config),
+  createBroker: async (config, parts) => (await import('./main.ts')).createBroker(config, parts),
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -1,7 +1,8 @@
-import { TaskState } from '@a2a-js/sdk';
+import { type StreamResponse, TaskState, taskStateToJSON } from '@a2a-js/sdk';
 import type { Skill } from '../company/agent.ts';
 import { dataOf, request, textOf } from '../company/messages.ts';
 import { runCompany } from '../company/run-company.ts';
+import { writeLine } from '../company/write-line.ts';
 
 const wish =
   /from\s+(?<from>[\p{L} ]{2,40}?)\s+to\s+(?<to>[\p{L} ]{2,40}?)\s+on\s+(?<date>\d{4}-\d{2}-\d{2})/iu;
@@ -13,9 +14,12 @@ const plan: Skill = async ({ message, reply, connect }) => {
   const flights = await connect('skyways/flights');
   let booking: Readonly<Record<string, unknown>> | undefined;
   let end: TaskState | undefined;
+  const asked = performance.now();
   for await (const { payload } of flights.sendMessageStream(
     request('Book the cheapest flight', { ...trip }),
   )) {
+    const afterMs = Math.round(performance.now() - asked);
+    writeLine({ streamed: { from: 'skyways/flights', afterMs, ...factsOf(payload) } });
     if (payload?.$case === 'statusUpdate') {
       const { state = TaskState.TASK_STATE_UNSPECIFIED, message: progress } = payload.value.status ?? {};
       if (state === TaskState.TASK_STATE_WORKING)
@@ -30,6 +34,23 @@ const plan: Skill = async ({ message, reply, connect }) => {
   reply.artifact('itinerary', { ...trip, booking });
   return { summary: `Your flight from ${trip['from']} to ${trip['to']} is booked.`, used: 1 };
 };
+
+/** What one event of the stream says, for those who watch. */
+function factsOf(payload: StreamResponse['payload']): Readonly<Record<string, string>> {
+  switch (payload?.$case) {
+    case 'task':
+    case 'statusUpdate': {
+      const { state = TaskState.TASK_STATE_UNSPECIFIED, message } = payload.value.status ?? {};
+      return { event: payload.$case, what: taskStateToJSON(state), text: textOf(message?.parts ?? []) };
+    }
+    case 'artifactUpdate': {
+      const { name = '', parts = [] } = payload.value.artifact ?? {};
+      return { event: payload.$case, what: name, text: JSON.stringify(dataOf(parts)) };
+    }
+    default:
+      return { event: payload?.$case ?? 'none', what: '', text: '' };
+  }
+}
 
 await runCompany(
   {

@@ -10,6 +10,7 @@ import type { Party } from '../kernel/principal.ts';
 import type { Billing } from './index.ts';
 import type { PeriodState } from './period.ts';
 import {
+  presentDraftInvoices,
   presentInvoice,
   presentInvoiceHeader,
   presentJournalEntry,
@@ -19,6 +20,7 @@ import {
 } from './present-books.ts';
 import {
   closeSchema,
+  draftInvoicesSchema,
   invoiceHeaderSchema,
   invoiceSchema,
   journalEntrySchema,
@@ -97,6 +99,19 @@ const listTenantInvoices = createRoute({
   responses: { 200: answers(pageOf(invoiceHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
 
+const getDraftInvoices = createRoute({
+  method: 'get',
+  path: '/v1/tenants/{tenant}/invoices/draft',
+  tags,
+  summary: 'What a tenant owes so far for a month that is not closed',
+  description: 'Rated as the close will; nothing is kept. Default: the month to which usage posts now',
+  request: {
+    params: z.object({ tenant: slugSchema }),
+    query: z.object({ period: periodSchema.optional() }),
+  },
+  responses: { 200: answers(draftInvoicesSchema, 'So far'), ...problems(400, 401, 403, 409) },
+});
+
 const getInvoice = createRoute({
   method: 'get',
   path: '/v1/invoices/{id}',
@@ -160,6 +175,12 @@ export function addBooksRoutes(router: Router, billing: Billing): void {
     requireParty(c, `tenant:${tenant}`, 'billing:read');
     const found = await billing.listInvoices(defined(c.req.valid('query')), { tenant });
     return c.json(presentPage(found, presentInvoiceHeader), 200);
+  });
+  router.openapi(getDraftInvoices, async (c) => {
+    const { tenant } = c.req.valid('param');
+    requireParty(c, `tenant:${tenant}`, 'billing:read');
+    const drafts = await billing.draftInvoices(tenant, c.req.valid('query').period);
+    return c.json(presentDraftInvoices(drafts), 200);
   });
   router.openapi(getInvoice, async (c) => {
     const principal = requireScope(c, 'billing:read');

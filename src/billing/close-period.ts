@@ -14,6 +14,7 @@ import {
   requireOver,
 } from './period.ts';
 import { rateTenant } from './rate-tenant.ts';
+import { invoiceFinalised, settlementMade } from './report-books.ts';
 import { settlePeriod } from './settle-period.ts';
 import { tieOut } from './tie-out.ts';
 
@@ -48,7 +49,8 @@ export async function closePeriod(
   const firstNumber = await reserveNumbers(context, period, drafts.length);
   await writeInvoices(context, drafts, firstNumber, begun.closingAt);
   await writeBilled(context, tenantDrafts);
-  for (const { settlement, totals } of settled) await context.repository.saveSettlement(settlement, totals);
+  for (const { settlement, totals } of settled)
+    await context.repository.saveSettlement(settlement, totals, await settlementMade(context, settlement));
   await context.repository.writeAll(context.repository.putJournal(period, journal));
   return finish(context, period, options.by, {
     closedAt: begun.closingAt,
@@ -81,6 +83,7 @@ async function begin(
       actor: auditActor(by),
       detail: { period, early },
     }),
+    ...(await context.events.writes('period.closing.v1', { period })),
   ]);
   return commit.ok ? record : begin(context, period, { early, by });
 }
@@ -109,7 +112,7 @@ async function rateAll(context: BillingContext, period: PeriodKey): Promise<read
 }
 
 /** In the order in which they are numbered. */
-function draftsOf(period: PeriodKey, tenantDrafts: readonly TenantDraft[]): readonly InvoiceDraft[] {
+export function draftsOf(period: PeriodKey, tenantDrafts: readonly TenantDraft[]): readonly InvoiceDraft[] {
   return tenantDrafts.flatMap(({ tenant, invoices }) =>
     invoices.map(({ currency, lines }) => ({
       id: invoiceId(period, tenant, currency),
@@ -143,8 +146,10 @@ async function writeInvoices(
   firstNumber: number,
   issuedAt: number,
 ): Promise<void> {
-  for (const [index, draft] of drafts.entries())
-    await context.repository.saveInvoice(finalise(draft, firstNumber + index, issuedAt));
+  for (const [index, draft] of drafts.entries()) {
+    const invoice = finalise(draft, firstNumber + index, issuedAt);
+    await context.repository.saveInvoice(invoice, await invoiceFinalised(context, invoice));
+  }
 }
 
 async function writeBilled(context: BillingContext, drafts: readonly TenantDraft[]): Promise<void> {
@@ -171,6 +176,11 @@ async function finish(
       actor: auditActor(by),
       detail: { period, invoices: outcome.invoices, settlements: outcome.settlements },
     }),
+    ...(await context.events.writes('period.closed.v1', {
+      period,
+      invoices: outcome.invoices,
+      settlements: outcome.settlements,
+    })),
   ]);
   return commit.ok ? closed : finish(context, period, by, outcome);
 }

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/index.ts';
+import type { Events } from '../events/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Registry } from '../registry/index.ts';
@@ -17,6 +18,7 @@ export interface BillingDeps {
   readonly ids: Ids;
   readonly log: Log;
   readonly audit: Audit;
+  readonly events: Events;
   readonly brokerUrl: string;
   readonly delegations: { find(id: string): Promise<Delegation | undefined> };
   readonly tenancy: Pick<Tenancy, 'findSubscription'>;

@@ -5,6 +5,7 @@ import { createBillingRepository, type PageRequest } from './billing-repository.
 import { closePeriod } from './close-period.ts';
 import { definePlan, type NewPlan } from './define-plan.ts';
 import type { BillingDeps } from './deps.ts';
+import { type DraftInvoices, draftInvoices } from './draft-invoices.ts';
 import { ingestUsage } from './ingest-usage.ts';
 import type { Quarantined } from './quarantined.ts';
 import type { Invoice, InvoiceHeader } from './invoice.ts';
@@ -47,6 +48,7 @@ export interface Billing {
     period: PeriodKey,
     options: { readonly early: boolean; readonly by: Principal },
   ): Promise<PeriodRecord>;
+  draftInvoices(tenant: string, period?: PeriodKey): Promise<DraftInvoices>;
   findInvoice(id: string): Promise<Invoice | undefined>;
   /** Without their lines, oldest period first. */
   listInvoices(
@@ -83,6 +85,7 @@ export function createBilling(deps: BillingDeps): Billing {
     periods: () => ledger.periods(),
     periodState: (period) => periods.state(period),
     closePeriod: (period, options) => closePeriod(context, period, options),
+    draftInvoices: (tenant, period) => draftInvoices(context, tenant, period),
     findInvoice: (id) => repository.invoice(id),
     listInvoices: (page, filter) => repository.invoices(page, filter),
     findSettlement: (id) => repository.settlement(id),

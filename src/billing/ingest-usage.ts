@@ -1,9 +1,8 @@
-import { epochSeconds } from '../kernel/clock.ts';
 import type { JsonValue } from '../kernel/json.ts';
-import type { Write } from '../storage/port.ts';
 import type { BillingContext } from './deps.ts';
 import { type Appended, type NewUsage, usageKey } from './ledger.ts';
 import { parseQuantity } from './quantity.ts';
+import { quarantineUsage } from './quarantine-usage.ts';
 import type { Quarantined } from './quarantined.ts';
 import { type EventResult, readEvent, type UsageEvent } from './z-usage-event.ts';
 
@@ -12,8 +11,6 @@ const graceSeconds = 24 * 3600;
 const skewSeconds = 30;
 const oldestMs = 35 * 24 * 3_600_000;
 const newestMs = 5 * 60_000;
-const quarantinedSeconds = 90 * 24 * 3600;
-const quarantineWritesPerCommit = 100;
 
 /**
  * Usage as a provider reports it. Each event gets its own answer, in order; what is answered `accepted` is durable. An event
@@ -53,7 +50,7 @@ export async function ingestUsage(
     if (outcome === 'conflict') keep(event, 'conflict');
     results[index] = resultOf(event.id, outcome);
   }
-  await quarantine(context, quarantined);
+  await quarantineUsage(context, provider, quarantined);
   return results;
 }
 
@@ -145,23 +142,4 @@ function factOf(event: UsageEvent, now: number): NewUsage {
     ),
     ...(dimensions === undefined ? {} : { dimensions }),
   };
-}
-
-async function quarantine(context: BillingContext, items: readonly Quarantined[]): Promise<void> {
-  const expiresAt = epochSeconds(context.clock) + quarantinedSeconds;
-  // Told again, an event is quarantined once.
-  const writes = new Map<string, Write>();
-  for (const item of items) {
-    const sort = `${item.reason}#${usageKey(item.event.source, JSON.stringify(item.event))}`;
-    writes.set(sort, {
-      op: 'put',
-      partition: `usage-quarantine#${item.provider}`,
-      sort,
-      value: item,
-      expiresAt,
-    });
-  }
-  const all = [...writes.values()];
-  for (let start = 0; start < all.length; start += quarantineWritesPerCommit)
-    await context.store.commit(all.slice(start, start + quarantineWritesPerCommit));
 }

@@ -1,5 +1,6 @@
 import { instant } from '../api/present.ts';
-import type { Invoice, InvoiceHeader } from './invoice.ts';
+import type { DraftInvoices } from './draft-invoices.ts';
+import type { Invoice, InvoiceHeader, InvoiceLine } from './invoice.ts';
 import type { JournalEntry } from './journal.ts';
 import { formatAmount } from './money.ts';
 import type { PeriodRecord, PeriodState } from './period.ts';
@@ -43,11 +44,28 @@ export function presentInvoiceHeader({ total, issuedAt, ...rest }: InvoiceHeader
 export function presentInvoice({ lines, ...header }: Invoice) {
   return {
     ...presentInvoiceHeader(header),
-    lines: lines.map(({ amount: minor, price: _, dimensions, ...line }) => ({
-      ...line,
-      ...(dimensions === undefined ? {} : { dimensions: { ...dimensions } }),
-      amount: amount(minor, header.currency),
+    lines: lines.map((line) => presentLine(line, header.currency)),
+  };
+}
+
+export function presentDraftInvoices({ period, invoices, unpriced, unpricedCount }: DraftInvoices) {
+  return {
+    period,
+    invoices: invoices.map(({ currency, total, lines }) => ({
+      currency,
+      total: amount(total, currency),
+      lines: lines.map((line) => presentLine(line, currency)),
     })),
+    unpriced: [...unpriced],
+    unpricedCount,
+  };
+}
+
+function presentLine({ amount: minor, price: _, dimensions, ...line }: InvoiceLine, currency: string) {
+  return {
+    ...line,
+    ...(dimensions === undefined ? {} : { dimensions: { ...dimensions } }),
+    amount: amount(minor, currency),
   };
 }
 

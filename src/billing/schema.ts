@@ -74,6 +74,14 @@ export const contractSchema = z
   })
   .openapi('Contract');
 
+const unpricedSchema = z.object({
+  tenant: z.string(),
+  agent: z.string(),
+  meter: z.string(),
+  quantity: z.string(),
+  reason: z.enum(['no_plan', 'no_price']),
+});
+
 const tieOutSchema = z.object({
   currency: z.string(),
   invoiced: z.string(),
@@ -92,17 +100,7 @@ export const periodAnswerSchema = z
     invoices: z.int().optional(),
     settlements: z.int().optional(),
     tieOut: z.array(tieOutSchema).optional(),
-    unpriced: z
-      .array(
-        z.object({
-          tenant: z.string(),
-          agent: z.string(),
-          meter: z.string(),
-          quantity: z.string(),
-          reason: z.enum(['no_plan', 'no_price']),
-        }),
-      )
-      .optional(),
+    unpriced: z.array(unpricedSchema).optional(),
     unpricedCount: z.int().optional(),
   })
   .openapi('BillingPeriod');
@@ -134,19 +132,28 @@ export const invoiceHeaderSchema = z
   })
   .openapi('InvoiceSummary');
 
+const invoiceLineSchema = lineSchema.extend({
+  provider: z.string(),
+  plan: z.string(),
+  unit: z.string(),
+  dimensions: z.record(z.string(), z.string()).optional(),
+  events: z.int(),
+});
+
 export const invoiceSchema = invoiceHeaderSchema
-  .extend({
-    lines: z.array(
-      lineSchema.extend({
-        provider: z.string(),
-        plan: z.string(),
-        unit: z.string(),
-        dimensions: z.record(z.string(), z.string()).optional(),
-        events: z.int(),
-      }),
-    ),
-  })
+  .extend({ lines: z.array(invoiceLineSchema) })
   .openapi('Invoice');
+
+export const draftInvoicesSchema = z
+  .object({
+    period: z.string(),
+    invoices: z
+      .array(z.object({ currency: z.string(), total: z.string(), lines: z.array(invoiceLineSchema) }))
+      .openapi({ description: 'One for each currency' }),
+    unpriced: z.array(unpricedSchema),
+    unpricedCount: z.int(),
+  })
+  .openapi('DraftInvoices');
 
 export const settlementHeaderSchema = z
   .object({

@@ -5,7 +5,9 @@ import { addAgreementCommands } from './agreements.ts';
 import { addAuditCommands } from './audit.ts';
 import { addBillingCommands } from './billing.ts';
 import { addClientCommands } from './clients.ts';
+import { addDemoCommand } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addEventCommands } from './events.ts';
 import { exitCodes } from './failure.ts';
 import { addHelpCommand, configureHelp, optionGroups } from './help.ts';
 import { addInitCommand } from './init.ts';
@@ -53,6 +55,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   addServeCommand(program, io);
   addInitCommand(program, io);
   addDoctorCommand(program, io);
+  addDemoCommand(program, io);
   program.commandsGroup('Companies, agents and trust:');
   addProviderCommands(program, io);
   addIssuerCommands(program, io);
@@ -70,6 +73,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   addBillingCommands(program, io);
   program.commandsGroup('Looking in:');
   addAuditCommands(program, io);
+  addEventCommands(program, io);
   addOpenApiCommand(program, io);
   addHelpCommand(program);
   return program.addHelpText(

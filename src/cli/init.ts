@@ -39,7 +39,7 @@ async function runInit(io: CliIo, options: InitTableOptions): Promise<void> {
   const config = loadConfig({
     ...io.env,
     BROKER_MASTER_KEY: io.env['BROKER_MASTER_KEY'] || randomBytes(32).toString('base64url'),
-    BROKER_OPERATOR_TOKEN: io.env['BROKER_OPERATOR_TOKEN'] || newToken(),
+    BROKER_OPERATOR_TOKEN: io.env['BROKER_OPERATOR_TOKEN'] || newOperatorToken(),
   });
   if (config.BROKER_STORE === 'dynamodb') return initTable(io, config, options);
   const directory = config.BROKER_DATA_DIR;
@@ -81,11 +81,11 @@ async function initOperatorToken(env: CliIo['env'], directory: string, hadStore:
   if ((await readOperatorTokenFile(directory)) !== undefined) return { status: 'kept', path: resolve(path) };
   // The first start made one and printed it; a file with another would take its place at the next start.
   if (hadStore) return { status: 'in the store' };
-  await createOnce(path, `${newToken()}\n`);
+  await createOnce(path, `${newOperatorToken()}\n`);
   return { status: 'made', path: resolve(path) };
 }
 
-function newToken(): string {
+export function newOperatorToken(): string {
   return `op_${randomBytes(32).toString('base64url')}`;
 }
 

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Config, loadConfig } from '../config/index.ts';
 import { ensureDataDirectory } from './data-directory.ts';
 import { withExamples } from './examples.ts';
-import type { CliIo, RunnableBroker } from './io.ts';
+import type { BrokerParts, CliIo, RunnableBroker } from './io.ts';
 import { dataDirOf, operatorTokenPath, readOperatorTokenFile } from './operator-token-file.ts';
 import { withJson } from './options.ts';
 import { colorsFor, write } from './output.ts';
@@ -24,7 +24,7 @@ export function addServeCommand(program: Command, io: CliIo): void {
 async function runServe(io: CliIo, asJson: boolean): Promise<void> {
   const config = loadConfig(await withOperatorToken(io.env));
   if (config.BROKER_STORE === 'lmdb') await ensureDataDirectory(config.BROKER_DATA_DIR);
-  const { broker, port } = await start(io, config);
+  const { broker, port } = await startBroker(io, config);
   const stopped = stopOnSignal(broker, io);
   await announce(io, config, { port, madeOperatorToken: broker.madeOperatorToken, asJson });
   await stopped;
@@ -37,10 +37,15 @@ export async function withOperatorToken(env: CliIo['env']): Promise<CliIo['env']
   return token === undefined ? env : { ...env, BROKER_OPERATOR_TOKEN: token };
 }
 
-async function start(io: CliIo, config: Config): Promise<{ broker: RunnableBroker; port: number }> {
+/** Makes one that listens. Throws {@link startFailure}, and then leaves nothing open. */
+export async function startBroker(
+  io: CliIo,
+  config: Config,
+  parts: BrokerParts = {},
+): Promise<{ broker: RunnableBroker; port: number }> {
   let broker: RunnableBroker | undefined;
   try {
-    broker = await io.createBroker(config);
+    broker = await io.createBroker(config, parts);
     return { broker, ...(await broker.listen()) };
   } catch (error) {
     await broker?.close();

@@ -1,4 +1,5 @@
 import { type AuditEntry, auditActor } from '../audit/index.ts';
+import type { EventType } from '../events/port.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { StoredRecord, Write } from '../storage/port.ts';
 import type { Update } from './admit-provider.ts';
@@ -16,10 +17,10 @@ export interface AgentVersion {
 
 /** From which states each step leads where. */
 const steps = {
-  publish: { from: ['draft', 'suspended'], to: 'published' },
-  suspend: { from: ['draft', 'published'], to: 'suspended' },
-  retire: { from: ['draft', 'published', 'suspended'], to: 'retired' },
-} as const satisfies Record<string, { from: readonly AgentStatus[]; to: AgentStatus }>;
+  publish: { from: ['draft', 'suspended'], to: 'published', event: 'agent.published.v1' },
+  suspend: { from: ['draft', 'published'], to: 'suspended', event: 'agent.suspended.v1' },
+  retire: { from: ['draft', 'published', 'suspended'], to: 'retired', event: 'agent.retired.v1' },
+} as const satisfies Record<string, { from: readonly AgentStatus[]; to: AgentStatus; event: EventType }>;
 
 export type AgentStep = keyof typeof steps;
 
@@ -32,7 +33,7 @@ export async function moveAgent(
   update: Update,
 ): Promise<AgentVersion> {
   const record = await requireAgent(context, id);
-  const { from, to } = steps[step];
+  const { from, to, event } = steps[step];
   if (record.value.status === to) return { agent: record.value, version: record.version };
   if (!(from as readonly AgentStatus[]).includes(record.value.status))
     throw new Fault<RegistryErrorCode>(
@@ -51,10 +52,14 @@ export async function moveAgent(
     ...(reason === undefined ? {} : { statusReason: reason }),
     ...(step === 'suspend' && update.by.kind === 'operator' ? { heldByOperator: true } : {}),
   };
-  return saveAgent(context, record, agent, update, {
-    action: `agent.${step}`,
-    detail: { reason: reason ?? null },
-  });
+  return saveAgent(
+    context,
+    record,
+    agent,
+    update,
+    { action: `agent.${step}`, detail: { reason: reason ?? null } },
+    await context.events.writes(event, { agent: id, provider: agent.provider }),
+  );
 }
 
 /**
@@ -83,7 +88,14 @@ export async function refreshAgent(
     agent,
     update,
     { action: 'agent.refresh', detail: { card: card.digest } },
-    [context.repository.putCard(id, { digest: card.digest, original, createdAt: context.clock.now() })],
+    [
+      context.repository.putCard(id, { digest: card.digest, original, createdAt: context.clock.now() }),
+      ...(await context.events.writes('agent.version-adopted.v1', {
+        agent: id,
+        provider: agent.provider,
+        card: card.digest,
+      })),
+    ],
   );
 }
 

@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import { destination, type Logger, type LoggerOptions, pino } from 'pino';
 
 /** Structured log, one JSON object a line. Names of fields that may hold secrets are redacted wherever they appear. */
 export type Log = Pick<Logger, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
@@ -20,8 +20,12 @@ const secretFields = [
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-export function createLog(options: { readonly level: (typeof logLevels)[number] }): Log {
-  return pino({
+export function createLog(options: {
+  readonly level: (typeof logLevels)[number];
+  /** Appended to; default: standard output. */
+  readonly file?: string;
+}): Log {
+  const settings: LoggerOptions = {
     level: options.level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -30,5 +34,6 @@ export function createLog(options: { readonly level: (typeof logLevels)[number] 
       paths: secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
       censor: '[redacted]',
     },
-  });
+  };
+  return options.file === undefined ? pino(settings) : pino(settings, destination(options.file));
 }

@@ -92,8 +92,9 @@ export function createIssuerKeys(deps: {
     const cached = entry(uri);
     const age = deps.clock.now() - cached.fetchedAt;
     const unknown = keyId !== undefined && cached.keys?.some((key) => key.keyId === keyId) !== true;
-    if (cached.keys === undefined || age > hardAgeMs || unknown) await refresh(uri, cached);
-    // What is merely due is fetched beside: an issuer that is slow today does not slow its own tokens down.
+    // An issuer that did not answer when it was last asked is asked beside: its tokens wait for it once, not each time.
+    const isSlow = cached.problem !== undefined && age <= hardAgeMs && !unknown;
+    if (cached.keys === undefined || unknown || (age > freshMs && !isSlow)) await refresh(uri, cached);
     else if (age > freshMs) refresh(uri, cached).catch(() => undefined);
     if (cached.keys === undefined || deps.clock.now() - cached.fetchedAt > hardAgeMs)
       return err(cached.problem ?? 'keys_unreachable');

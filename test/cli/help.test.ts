@@ -21,7 +21,7 @@ it('there are commands, groups and examples to look at', () => {
 
 describe.each(commands)('%s', (_, command) => {
   it('says what it does, in a sentence', () => {
-    expect(command.description()).toMatch(/^[A-Z].*[.]$/);
+    expect(command.description()).toMatch(/^[A-Z].*[.]$/s);
   });
 
   it('says what each argument and option is', () => {

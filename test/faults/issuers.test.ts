@@ -123,7 +123,7 @@ it('keys that are known are used on, while the issuer hangs on an unknown one', 
   for (const answer of await Promise.all(asking)) expect(answer.status).toBe(400);
 }, 30_000);
 
-it('keys that are due are fetched again beside, and used on for a day while that fails', async () => {
+it('keys that are due are waited for once; while that fails they are used on for a day, and fetched beside', async () => {
   const time = testClock();
   const answers: ((response: OutboundResponse) => void)[] = [];
   const keys = createIssuerKeys({
@@ -131,6 +131,7 @@ it('keys that are due are fetched again beside, and used on for a day while that
     outbound: { fetch: () => new Promise((resolve) => void answers.push(resolve)) },
   });
   const document = (party: Party) => ({ status: 200, headers: {}, body: JSON.stringify(party.jwks) });
+  const broken = { status: 500, headers: {}, body: '' };
   const find = (party: Party) =>
     keys.find({ jwksUri: 'https://login.example/jwks' }, 'ES256', party.jwks.keys[0]?.kid);
   const first = find(idp);
@@ -138,6 +139,11 @@ it('keys that are due are fetched again beside, and used on for a day while that
   expect(await first).toMatchObject({ ok: true, value: [expect.anything()] });
 
   time.advance(11 * 60_000);
+  const due = find(idp);
+  answers.pop()?.(broken);
+  expect(await due).toMatchObject({ ok: true, value: [expect.anything()] });
+
+  time.advance(60_000);
   expect(await find(idp)).toMatchObject({ ok: true, value: [expect.anything()] });
   expect(answers).toHaveLength(1);
   const successor = await newParty();
@@ -148,6 +154,6 @@ it('keys that are due are fetched again beside, and used on for a day while that
   time.advance(25 * 3_600_000);
   const late = find(successor);
   expect(answers).toHaveLength(1);
-  answers.pop()?.({ status: 500, headers: {}, body: '' });
+  answers.pop()?.(broken);
   expect(await late).toEqual({ ok: false, error: 'keys_unreachable' });
 });

@@ -89,7 +89,7 @@ describe.each(engines)('the audit log of the token endpoint, on $name', (engine)
     [
       'an unknown agent',
       { audience: 'skyways/none' },
-      { tenant: 'acme', agent: 'skyways/none', provider: 'skyways' },
+      { tenant: 'acme', agent: 'skyways/none' },
       'invalid_target',
       'agent_unavailable',
     ],
@@ -124,6 +124,13 @@ describe.each(engines)('the audit log of the token endpoint, on $name', (engine)
       ['token.issue', 'refused', 'content_type'],
       ['token.issue', 'refused', 'grant_missing'],
     ]);
+  });
+
+  it('tells an assertion that was used before', async () => {
+    const client_assertion = await acme.app.assertion();
+    await hop({ client_assertion });
+    await refusal(hop({ client_assertion }));
+    expect(await last()).toMatchObject({ outcome: 'refused', reason: 'client_assertion_replayed' });
   });
 
   it('names the transaction that a refused hop would have continued', async () => {
