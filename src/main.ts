@@ -3,7 +3,7 @@ import { createAudit } from './audit/index.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { createBilling } from './billing/index.ts';
 import { billingRoutes } from './billing/routes.ts';
-import { createGateway, type Gateway } from './broker/index.ts';
+import { createGateway, type Gateway, type UpstreamTimes } from './broker/index.ts';
 import { gatewayRoutes } from './broker/routes.ts';
 import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
@@ -53,6 +53,7 @@ export interface Overrides {
   readonly log?: Log;
   readonly limits?: Partial<ServerLimits>;
   readonly bus?: EventBus;
+  readonly upstreamTimes?: Partial<UpstreamTimes>;
 }
 
 /** What was cut off at the end is written down within this time. */
@@ -97,7 +98,13 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     tenancy,
     registry,
   });
-  const gateway = createGateway({ ...base, trust, billing, random: Math.random });
+  const gateway = createGateway({
+    ...base,
+    trust,
+    billing,
+    random: Math.random,
+    upstreamTimes: overrides.upstreamTimes ?? {},
+  });
 
   const app = createApp({
     ...base,

@@ -4,7 +4,15 @@ import type { HttpEnv } from '../api/env.ts';
 import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
 import { defined, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, madeIdSchema, pageOf, pageQuerySchema, problems, slugSchema } from '../api/schemas.ts';
+import {
+  answers,
+  madeIdParam,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  slugSchema,
+  tenantParam,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Party } from '../kernel/principal.ts';
 import type { Billing } from './index.ts';
@@ -31,12 +39,13 @@ import {
 } from './schema.ts';
 
 const tags = ['Billing'];
-const periodParams = z.object({ period: periodSchema });
-const idParams = z.object({ id: madeIdSchema });
+const periodParams = z.object({ period: periodSchema.openapi({ description: 'The month' }) });
+const ofPeriod = periodSchema.optional().openapi({ description: 'Of this month' });
 
 const listPeriods = createRoute({
   method: 'get',
   path: '/v1/billing/periods',
+  operationId: 'listBillingPeriods',
   tags,
   summary: 'Months that have usage (operator)',
   responses: {
@@ -48,6 +57,7 @@ const listPeriods = createRoute({
 const getPeriod = createRoute({
   method: 'get',
   path: '/v1/billing/periods/{period}',
+  operationId: 'getBillingPeriod',
   tags,
   summary: 'A month’s books (operator)',
   request: { params: periodParams },
@@ -60,6 +70,7 @@ const getPeriod = createRoute({
 const closePeriod = createRoute({
   method: 'post',
   path: '/v1/billing/periods/{period}/close',
+  operationId: 'closeBillingPeriod',
   tags,
   summary: 'Close a month: invoices and settlements become final (operator)',
   description: 'Safe to repeat, also after it was interrupted: it goes on where it stopped',
@@ -73,6 +84,7 @@ const closePeriod = createRoute({
 const getJournal = createRoute({
   method: 'get',
   path: '/v1/billing/periods/{period}/journal',
+  operationId: 'listJournalEntries',
   tags,
   summary: 'A month’s journal, in double entry (operator)',
   request: { params: periodParams, query: pageQuerySchema },
@@ -82,10 +94,14 @@ const getJournal = createRoute({
 const listInvoices = createRoute({
   method: 'get',
   path: '/v1/invoices',
+  operationId: 'listInvoices',
   tags,
   summary: 'List invoices; a tenant sees its own',
   request: {
-    query: pageQuerySchema.extend({ tenant: slugSchema.optional(), period: periodSchema.optional() }),
+    query: pageQuerySchema.extend({
+      tenant: slugSchema.optional().openapi({ description: 'To this tenant' }),
+      period: ofPeriod,
+    }),
   },
   responses: { 200: answers(pageOf(invoiceHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
@@ -93,21 +109,23 @@ const listInvoices = createRoute({
 const listTenantInvoices = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/invoices',
+  operationId: 'listTenantInvoices',
   tags,
   summary: 'List a tenant’s invoices',
-  request: { params: z.object({ tenant: slugSchema }), query: pageQuerySchema },
+  request: { params: z.object({ tenant: tenantParam }), query: pageQuerySchema },
   responses: { 200: answers(pageOf(invoiceHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
 
 const getDraftInvoices = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/invoices/draft',
+  operationId: 'getDraftInvoices',
   tags,
   summary: 'What a tenant owes so far for a month that is not closed',
   description: 'Rated as the close will; nothing is kept. Default: the month to which usage posts now',
   request: {
-    params: z.object({ tenant: slugSchema }),
-    query: z.object({ period: periodSchema.optional() }),
+    params: z.object({ tenant: tenantParam }),
+    query: z.object({ period: ofPeriod }),
   },
   responses: { 200: answers(draftInvoicesSchema, 'So far'), ...problems(400, 401, 403, 409) },
 });
@@ -115,19 +133,24 @@ const getDraftInvoices = createRoute({
 const getInvoice = createRoute({
   method: 'get',
   path: '/v1/invoices/{id}',
+  operationId: 'getInvoice',
   tags,
   summary: 'Read an invoice with its lines',
-  request: { params: idParams },
+  request: { params: z.object({ id: madeIdParam('invoice') }) },
   responses: { 200: answers(invoiceSchema, 'The invoice'), ...problems(400, 401, 403, 404) },
 });
 
 const listSettlements = createRoute({
   method: 'get',
   path: '/v1/settlements',
+  operationId: 'listSettlements',
   tags,
   summary: 'List settlements; a provider sees its own',
   request: {
-    query: pageQuerySchema.extend({ provider: slugSchema.optional(), period: periodSchema.optional() }),
+    query: pageQuerySchema.extend({
+      provider: slugSchema.optional().openapi({ description: 'With this provider' }),
+      period: ofPeriod,
+    }),
   },
   responses: { 200: answers(pageOf(settlementHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
@@ -135,9 +158,10 @@ const listSettlements = createRoute({
 const getSettlement = createRoute({
   method: 'get',
   path: '/v1/settlements/{id}',
+  operationId: 'getSettlement',
   tags,
   summary: 'Read a settlement with its lines',
-  request: { params: idParams },
+  request: { params: z.object({ id: madeIdParam('settlement') }) },
   responses: { 200: answers(settlementSchema, 'The settlement'), ...problems(400, 401, 403, 404) },
 });
 

@@ -2,7 +2,15 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { requireOperator, requireParty, requirePrincipal } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import {
+  answers,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  providerParam,
+  slugSchema,
+  takes,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { NewPlan } from './define-plan.ts';
 import type { Billing } from './index.ts';
@@ -15,6 +23,7 @@ const tags = ['Prices'];
 const definePlan = createRoute({
   method: 'post',
   path: '/v1/plans',
+  operationId: 'definePlan',
   tags,
   summary: 'Define a plan (operator)',
   description: 'A plan never changes; the same again changes nothing',
@@ -25,6 +34,7 @@ const definePlan = createRoute({
 const listPlans = createRoute({
   method: 'get',
   path: '/v1/plans',
+  operationId: 'listPlans',
   tags,
   summary: 'List plans',
   request: { query: pageQuerySchema },
@@ -34,17 +44,19 @@ const listPlans = createRoute({
 const getPlan = createRoute({
   method: 'get',
   path: '/v1/plans/{plan}',
+  operationId: 'getPlan',
   tags,
   summary: 'Read a plan',
-  request: { params: z.object({ plan: slugSchema }) },
+  request: { params: z.object({ plan: slugSchema.openapi({ description: 'Key of the plan' }) }) },
   responses: { 200: answers(planSchema, 'The plan'), ...problems(401, 404) },
 });
 
-const params = z.object({ provider: slugSchema });
+const params = z.object({ provider: providerParam });
 
 const setContract = createRoute({
   method: 'post',
   path: '/v1/providers/{provider}/contracts',
+  operationId: 'setContract',
   tags,
   summary: 'Agree on a commission with a provider, from a month on (operator)',
   request: { params, ...takes(newContractSchema) },
@@ -54,6 +66,7 @@ const setContract = createRoute({
 const listContracts = createRoute({
   method: 'get',
   path: '/v1/providers/{provider}/contracts',
+  operationId: 'listContracts',
   tags,
   summary: 'List a provider’s contracts',
   request: { params },

@@ -179,11 +179,11 @@ export const journalEntrySchema = z
   .openapi('JournalEntry');
 
 const usageFilter = {
-  agent: agentIdSchema.optional(),
-  meter: nameSchema.optional(),
+  agent: agentIdSchema.optional().openapi({ description: 'Only this agent', example: 'skyways/flights' }),
+  meter: nameSchema.optional().openapi({ description: 'Only this meter' }),
   from: instantSchema.optional().openapi({ description: 'Default: the first instant of this month' }),
   to: instantSchema.optional().openapi({ description: 'Exclusive; default: now' }),
-  window: z.enum(windows).optional(),
+  window: z.enum(windows).optional().openapi({ description: 'One row for each; absent: one for all' }),
   groupBy: z
     .string()
     .max(100)
@@ -200,8 +200,8 @@ const usageFilter = {
 export const tenantUsageQuerySchema = z.object(usageFilter);
 export const usageQuerySchema = z.object({
   ...usageFilter,
-  tenant: slugSchema.optional(),
-  provider: slugSchema.optional(),
+  tenant: slugSchema.optional().openapi({ description: 'Only this tenant' }),
+  provider: slugSchema.optional().openapi({ description: 'Only this provider' }),
 });
 
 export const usageRowSchema = z
@@ -220,7 +220,9 @@ export const usageRowSchema = z
 export const usageAnswerSchema = z.object({ items: z.array(usageRowSchema) });
 export const ingestAnswerSchema = z.object({ results: z.array(eventResultSchema) }).openapi('UsageResults');
 
-export const quarantineQuerySchema = pageQuerySchema.extend({ provider: slugSchema });
+export const quarantineQuerySchema = pageQuerySchema.extend({
+  provider: slugSchema.openapi({ description: 'Who reported them' }),
+});
 export const quarantinedSchema = z.object({
   id: z.string(),
   provider: z.string(),

@@ -4,7 +4,7 @@ import type { HttpEnv } from '../api/env.ts';
 import { requireOperator, requireParty, requirePrincipal, requireScope } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, problems, slugSchema, takes } from '../api/schemas.ts';
+import { answers, pageOf, problems, takes, tenantParam } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type JsonValue, parseJson } from '../kernel/json.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
@@ -28,6 +28,7 @@ const tags = ['Usage'];
 const getUsage = createRoute({
   method: 'get',
   path: '/v1/usage',
+  operationId: 'getUsage',
   tags,
   summary: 'Usage, added up',
   description: 'A provider sees its own agents’, a tenant its own, the operator all',
@@ -38,15 +39,17 @@ const getUsage = createRoute({
 const getTenantUsage = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/usage',
+  operationId: 'getTenantUsage',
   tags,
   summary: 'A tenant’s usage, added up',
-  request: { params: z.object({ tenant: slugSchema }), query: tenantUsageQuerySchema },
+  request: { params: z.object({ tenant: tenantParam }), query: tenantUsageQuerySchema },
   responses: { 200: answers(usageAnswerSchema, 'The sums'), ...problems(400, 401, 403) },
 });
 
 const listQuarantine = createRoute({
   method: 'get',
   path: '/v1/usage/quarantine',
+  operationId: 'listQuarantinedUsage',
   tags,
   summary: 'Reported events that were not billed, and why',
   request: { query: quarantineQuerySchema },
@@ -56,6 +59,7 @@ const listQuarantine = createRoute({
 const defineMeter = createRoute({
   method: 'post',
   path: '/v1/meters',
+  operationId: 'defineMeter',
   tags,
   summary: 'Define a meter on which providers report (operator)',
   description: 'A key means one thing for ever; the same again changes nothing',
@@ -66,6 +70,7 @@ const defineMeter = createRoute({
 const listMeters = createRoute({
   method: 'get',
   path: '/v1/meters',
+  operationId: 'listMeters',
   tags,
   summary: 'List meters, built-in ones first',
   responses: { 200: answers(z.object({ items: z.array(meterSchema) }), 'All'), ...problems(401) },
@@ -166,6 +171,7 @@ function describeIngest(router: Router): void {
   router.openAPIRegistry.registerPath({
     method: 'post',
     path: '/v1/usage/events',
+    operationId: 'reportUsage',
     tags,
     summary: 'Report usage (provider)',
     description:

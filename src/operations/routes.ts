@@ -2,17 +2,18 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { requireOperator } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, takes } from '../api/schemas.ts';
+import { answers, madeIdParam, pageOf, pageQuerySchema, problems, takes } from '../api/schemas.ts';
 import type { OutboxRecord } from '../events/outbox-repository.ts';
 import type { Operations } from './index.ts';
 import { deadLetterSchema, decidedSchema, discardSchema, outboxSchema } from './schema.ts';
 
 const tags = ['Events'];
-const params = z.object({ event: z.string().max(64) });
+const params = z.object({ event: madeIdParam('event') });
 
 const readOutbox = createRoute({
   method: 'get',
   path: '/v1/events/outbox',
+  operationId: 'getOutbox',
   tags,
   summary: 'How many business events wait for the bus, and since when (operator)',
   responses: { 200: answers(outboxSchema, 'Right now'), ...problems(401, 403) },
@@ -21,6 +22,7 @@ const readOutbox = createRoute({
 const listDeadLetters = createRoute({
   method: 'get',
   path: '/v1/events/dead-letters',
+  operationId: 'listDeadLetters',
   tags,
   summary: 'Events that the bus refused for good, oldest first (operator)',
   description: 'Each holds back the later events of its subject until it is replayed or discarded',
@@ -31,15 +33,17 @@ const listDeadLetters = createRoute({
 const replay = createRoute({
   method: 'post',
   path: '/v1/events/dead-letters/{event}/replay',
+  operationId: 'replayDeadLetter',
   tags,
   summary: 'Try a dead letter again; what waits behind it follows (operator)',
   request: { params },
-  responses: { 200: answers(decidedSchema, 'It waits for the bus'), ...problems(401, 403, 404, 409) },
+  responses: { 200: answers(decidedSchema, 'It waits for the bus'), ...problems(400, 401, 403, 404, 409) },
 });
 
 const discard = createRoute({
   method: 'post',
   path: '/v1/events/dead-letters/{event}/discard',
+  operationId: 'discardDeadLetter',
   tags,
   summary: 'Give a dead letter up, so that what waits behind it goes out (operator)',
   request: { params, ...takes(discardSchema) },

@@ -32,7 +32,7 @@ export async function moveAgent(
   reason: string | undefined,
   update: Update,
 ): Promise<AgentVersion> {
-  const record = await requireAgent(context, id);
+  const record = await requireUnchanged(context, id, update);
   const { from, to, event } = steps[step];
   if (record.value.status === to) return { agent: record.value, version: record.version };
   if (!(from as readonly AgentStatus[]).includes(record.value.status))
@@ -64,14 +64,15 @@ export async function moveAgent(
 
 /**
  * Reads the card again from where it was registered and adopts it as the current version. Deployments stay as they are.
- * Throws `not_found`, `wrong_state` (registered inline, or retired), `card_unreachable`, `card_invalid`, `conflict`.
+ * Throws `not_found`, `precondition_failed`, `wrong_state` (registered inline, or retired), `card_unreachable`, `card_invalid`,
+ * `conflict`.
  */
 export async function refreshAgent(
   context: RegistryContext,
   id: string,
   update: Update,
 ): Promise<AgentVersion> {
-  const record = await requireAgent(context, id);
+  const record = await requireUnchanged(context, id, update);
   requireNotRetired(record.value);
   if (record.value.cardUrl === undefined)
     throw new Fault<RegistryErrorCode>(
@@ -105,13 +106,25 @@ export async function requireAgent(context: RegistryContext, id: string): Promis
   return record;
 }
 
+/** Before anything else is judged (RFC 9110 §13.2.2). Throws `not_found`, `precondition_failed`. */
+export async function requireUnchanged(
+  context: RegistryContext,
+  id: string,
+  update: Update,
+): Promise<StoredRecord<Agent>> {
+  const record = await requireAgent(context, id);
+  if (update.version !== undefined && update.version !== record.version)
+    throw new Fault('precondition_failed', 'The agent has changed since it was read.');
+  return record;
+}
+
 /** Retired is for good. */
 export function requireNotRetired(agent: Agent): void {
   if (agent.status === 'retired')
     throw new Fault<RegistryErrorCode>('wrong_state', 'The agent is retired and cannot be changed any more.');
 }
 
-/** Throws `precondition_failed`, `conflict`. */
+/** Throws `conflict`. */
 export async function saveAgent(
   context: RegistryContext,
   record: StoredRecord<Agent>,
@@ -120,8 +133,6 @@ export async function saveAgent(
   entry: Pick<AuditEntry, 'action' | 'detail'>,
   alongside: readonly Write[] = [],
 ): Promise<AgentVersion> {
-  if (update.version !== undefined && update.version !== record.version)
-    throw new Fault('precondition_failed', 'The agent has changed since it was read.');
   const agent: Agent = { ...change, updatedAt: context.clock.now() };
   const commit = await context.repository.commit([
     context.repository.replaceAgent(agent, record.version),

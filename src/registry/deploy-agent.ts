@@ -2,7 +2,7 @@ import type { EventData } from '../events/port.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Update } from './admit-provider.ts';
 import type { Agent, Deployment } from './agent.ts';
-import { requireAgent, requireNotRetired, saveAgent } from './change-agent.ts';
+import { requireNotRetired, requireUnchanged, saveAgent } from './change-agent.ts';
 import type { RegistryContext } from './deps.ts';
 import type { RegistryErrorCode } from './errors.ts';
 import { refuseOwnAddresses, resourceTaken } from './register-agent.ts';
@@ -23,7 +23,7 @@ export async function addDeployment(
     throw new Fault('invalid_request', 'A siloed deployment names its tenant, a pooled one none.', {
       fields: [{ path: '/tenant', message: input.model === 'siloed' ? 'is missing' : 'must be absent' }],
     });
-  const record = await requireAgent(context, agent);
+  const record = await requireUnchanged(context, agent, update);
   requireNotRetired(record.value);
   const { deployments } = record.value;
   if (deployments.some(({ id }) => id === input.id))
@@ -78,7 +78,7 @@ export async function changeDeployment(
   change: DeploymentChange,
   update: Update,
 ): Promise<Deployment> {
-  const record = await requireAgent(context, agent);
+  const record = await requireUnchanged(context, agent, update);
   const current = record.value.deployments.find((deployment) => deployment.id === id);
   if (current === undefined) throw new Fault('not_found', `${agent} has no deployment ${id}.`);
   const changed: Deployment = {
