@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { UsageRecord } from '../../src/billing/ledger.ts';
+import type { UsageRecord } from '../../src/billing/usage-record.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { eventsOf, openLine, say } from '../support/a2a.ts';

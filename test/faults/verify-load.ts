@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Delegation } from '../../src/trust/model.ts';
-import type { UsageRecord } from '../../src/billing/ledger.ts';
+import type { UsageRecord } from '../../src/billing/usage-record.ts';
 import { openLine } from '../support/a2a.ts';
 import type { Acknowledged } from '../support/load.ts';
 import { call, type Market, type MarketTenant } from '../support/market.ts';
