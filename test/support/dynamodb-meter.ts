@@ -22,7 +22,7 @@ interface Capacity {
 const writing = new Set(['PutItem', 'DeleteItem', 'TransactWriteItems']);
 const aboutTables = /^(?:Create|Update|Describe|Delete)(?:Table|TimeToLive|ContinuousBackups)$/;
 /** As JSON has a partition key in a request. */
-const backgroundKeys = /"S":"(?:outbox#|lease#)/;
+const backgroundKeys = /"S":"(?:outbox#|lease#|signing-keys")/;
 
 /** Counts on every request of the client from now on. */
 export function meterClient(client: DynamoDBClient): Meter {
