@@ -25,6 +25,7 @@ import { createRegistry } from './registry/index.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { openStore } from './storage/open-store.ts';
 import type { Store } from './storage/port.ts';
+import { recentReads } from './storage/recent-reads.ts';
 import { sealCursors } from './storage/sealed-cursors.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createTenancy } from './tenancy/index.ts';
@@ -68,7 +69,9 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const engine = overrides.store ?? (await openStore(config, clock));
   const bus = overrides.bus ?? (await openBus(config, log));
   const relay = createRelay({ store: engine, bus, clock, log, random: Math.random });
-  const store = ringOnCommit(sealCursors(engine, masterKey), (shard) => relay.wake(shard));
+  const store = ringOnCommit(sealCursors(recentReads(engine, clock), masterKey), (shard) =>
+    relay.wake(shard),
+  );
   const outbound =
     overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });
 
