@@ -16,37 +16,41 @@ const quantitySchema = z
   });
 
 /** CloudEvents 1.0.2, JSON format; `time` is RFC 3339. Unknown extension attributes are refused: nobody would read them. */
-export const usageEventSchema = z.strictObject({
-  specversion: z.literal('1.0'),
-  id: z.string().min(1).max(128),
-  source: z.string().min(1).max(256).openapi({ example: 'urn:broker.example.com:provider:skyways' }),
-  type: z.literal(usageReportedType),
-  subject: z.string().max(256).optional().openapi({ description: '`{tenant}/{provider}/{agent}`' }),
-  time: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }),
-  datacontenttype: z
-    .string()
-    .max(64)
-    .regex(/^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i, 'must be application/json')
-    .optional(),
-  dataschema: z.string().max(512).optional(),
-  tenantid: slugSchema,
-  providerid: slugSchema,
-  agentid: agentIdSchema,
-  callid: z.string().min(1).max(128).optional(),
-  correlationid: z.string().min(1).max(128).optional(),
-  traceparent: z.string().max(64).optional(),
-  tracestate: z.string().max(512).optional(),
-  delegationid: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{43}$/, 'must be the SHA-256 of the token’s jti, in base64url'),
-  data: z.strictObject({
-    quantities: namedValues(quantitySchema, 20).refine(
-      (quantities) => Object.keys(quantities).length > 0,
-      'must name a meter',
-    ),
-    dimensions: namedValues(z.string().max(128), 10).optional(),
-  }),
-});
+export const usageEventSchema = z
+  .strictObject({
+    specversion: z.literal('1.0'),
+    id: z.string().min(1).max(128),
+    source: z.string().min(1).max(256).openapi({ example: 'urn:broker.example.com:provider:skyways' }),
+    type: z.literal(usageReportedType),
+    subject: z.string().max(256).optional().openapi({ description: '`{tenant}/{provider}/{agent}`' }),
+    time: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time' }),
+    datacontenttype: z
+      .string()
+      .max(64)
+      .regex(/^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i, 'must be application/json')
+      // A flag has no place in JSON Schema; what is matched is more than this.
+      .openapi({ pattern: '^application/json', example: 'application/json' })
+      .optional(),
+    dataschema: z.string().max(512).optional(),
+    tenantid: slugSchema,
+    providerid: slugSchema,
+    agentid: agentIdSchema,
+    callid: z.string().min(1).max(128).optional(),
+    correlationid: z.string().min(1).max(128).optional(),
+    traceparent: z.string().max(64).optional(),
+    tracestate: z.string().max(512).optional(),
+    delegationid: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/, 'must be the SHA-256 of the token’s jti, in base64url'),
+    data: z.strictObject({
+      quantities: namedValues(quantitySchema, 20).refine(
+        (quantities) => Object.keys(quantities).length > 0,
+        'must name a meter',
+      ),
+      dimensions: namedValues(z.string().max(128), 10).optional(),
+    }),
+  })
+  .openapi('UsageEvent');
 
 export type UsageEvent = z.output<typeof usageEventSchema>;
 
