@@ -7,7 +7,7 @@ import { docsStyle } from './docs-style.ts';
 const schemaSchema = z.record(z.string(), z.unknown());
 const contentSchema = z.record(z.string(), z.object({ schema: schemaSchema.default({}) })).default({});
 const operationSchema = z.object({
-  operationId: z.string(),
+  operationId: z.string().optional(),
   tags: z.array(z.string()).default(['Other']),
   summary: z.string().default(''),
   description: z.string().optional(),
@@ -33,14 +33,24 @@ const documentSchema = z.object({
   components: z.object({ schemas: z.record(z.string(), schemaSchema).default({}) }).default({ schemas: {} }),
 });
 
-type Operation = z.output<typeof operationSchema> & { readonly method: string; readonly path: string };
+type Operation = z.output<typeof operationSchema> & {
+  readonly method: string;
+  readonly path: string;
+  /** Where on the page it is. */
+  readonly anchor: string;
+};
 
 /** The API reference: one page, no script, nothing loaded from elsewhere. */
 export function docsPage(openApi: object): Html {
   const document = documentSchema.parse(openApi);
   const { info, components } = document;
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]): Operation => ({ ...operation, method, path })),
+    Object.entries(methods).map(([method, operation]): Operation => ({
+      ...operation,
+      method,
+      path,
+      anchor: operation.operationId ?? `${method}${path}`.replaceAll(/[^A-Za-z0-9]+/g, '-'),
+    })),
   );
   const described = new Map(document.tags.map(({ name, description }) => [name, description]));
   const sections = [...new Set([...described.keys(), ...operations.flatMap(({ tags }) => tags.slice(0, 1))])]
@@ -63,9 +73,7 @@ export function docsPage(openApi: object): Html {
             ({ tag, own }) =>
               html`<a class="section" href="#section-${tag.toLowerCase()}">${tag}</a>
                 <ul>
-                  ${own.map(
-                    ({ operationId, summary }) => html`<li><a href="#${operationId}">${summary}</a></li>`,
-                  )}
+                  ${own.map(({ anchor, summary }) => html`<li><a href="#${anchor}">${summary}</a></li>`)}
                 </ul>`,
           )}
           <a class="section" href="#section-schemas">Schemas</a>
@@ -94,9 +102,9 @@ export function docsPage(openApi: object): Html {
 }
 
 function showOperation(operation: Operation): Html {
-  const { operationId, method, path, summary, description, parameters, requestBody } = operation;
+  const { anchor, method, path, summary, description, parameters, requestBody } = operation;
   const answers = Object.entries(operation.responses).map(([status, answer]) => ({ status, ...answer }));
-  return html`<section id="${operationId}">
+  return html`<section id="${anchor}">
     <h3>${summary}</h3>
     <p class="address">
       <span class="method ${method}">${method.toUpperCase()}</span> <code>${path}</code>
