@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLine, say } from '../support/a2a.ts';
 import { answer, task } from '../support/agent.ts';
-import { rawHttp, statusesOf } from './raw-http.ts';
+import { rawHttp } from './raw-http.ts';
 import { addProgram, openStage, type Program, type Stage } from './stage.ts';
 import { exchange, managementToken, postForm, tokenOf } from './token-endpoint.ts';
 
