@@ -1,20 +1,30 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { setContentEtag } from '../api/etag.ts';
 import { requireOperator, requireParty, requirePrincipal } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import {
+  answers,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  providerParam,
+  slugSchema,
+  takes,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
+import type { Contract } from './contract.ts';
 import type { NewPlan } from './define-plan.ts';
 import type { Billing } from './index.ts';
 import type { Plan } from './plan.ts';
-import { contractSchema, newContractSchema, newPlanSchema, planSchema } from './schema.ts';
-import type { Contract } from './contract.ts';
+import { contractSchema, newContractSchema, newPlanSchema, planSchema } from './z-prices.ts';
 
 const tags = ['Prices'];
 
 const definePlan = createRoute({
   method: 'post',
   path: '/v1/plans',
+  operationId: 'definePlan',
   tags,
   summary: 'Define a plan (operator)',
   description: 'A plan never changes; the same again changes nothing',
@@ -25,8 +35,9 @@ const definePlan = createRoute({
 const listPlans = createRoute({
   method: 'get',
   path: '/v1/plans',
+  operationId: 'listPlans',
   tags,
-  summary: 'List plans',
+  summary: 'List plans: the price list, which every client may read',
   request: { query: pageQuerySchema },
   responses: { 200: answers(pageOf(planSchema), 'One page'), ...problems(400, 401) },
 });
@@ -34,17 +45,19 @@ const listPlans = createRoute({
 const getPlan = createRoute({
   method: 'get',
   path: '/v1/plans/{plan}',
+  operationId: 'getPlan',
   tags,
   summary: 'Read a plan',
   request: { params: z.object({ plan: slugSchema }) },
-  responses: { 200: answers(planSchema, 'The plan'), ...problems(401, 404) },
+  responses: { 200: answers(planSchema, 'The plan'), ...problems(400, 401, 404) },
 });
 
-const params = z.object({ provider: slugSchema });
+const params = z.object({ provider: providerParam });
 
 const setContract = createRoute({
   method: 'post',
   path: '/v1/providers/{provider}/contracts',
+  operationId: 'setContract',
   tags,
   summary: 'Agree on a commission with a provider, from a month on (operator)',
   request: { params, ...takes(newContractSchema) },
@@ -54,13 +67,11 @@ const setContract = createRoute({
 const listContracts = createRoute({
   method: 'get',
   path: '/v1/providers/{provider}/contracts',
+  operationId: 'listContracts',
   tags,
   summary: 'List a provider’s contracts',
-  request: { params },
-  responses: {
-    200: answers(z.object({ items: z.array(contractSchema) }), 'All'),
-    ...problems(401, 403),
-  },
+  request: { params, query: pageQuerySchema },
+  responses: { 200: answers(pageOf(contractSchema), 'One page'), ...problems(400, 401, 403) },
 });
 
 export function addPriceRoutes(router: Router, billing: Billing): void {
@@ -76,7 +87,9 @@ export function addPriceRoutes(router: Router, billing: Billing): void {
     requirePrincipal(c);
     const plan = await billing.findPlan(c.req.valid('param').plan);
     if (plan === undefined) throw new Fault('not_found', 'There is no such plan.');
-    return c.json(presentPlan(plan), 200);
+    const body = presentPlan(plan);
+    setContentEtag(c, body);
+    return c.json(body, 200);
   });
   router.openapi(setContract, async (c) => {
     const by = requireOperator(c);
@@ -86,7 +99,8 @@ export function addPriceRoutes(router: Router, billing: Billing): void {
   router.openapi(listContracts, async (c) => {
     const { provider } = c.req.valid('param');
     requireParty(c, `provider:${provider}`, 'billing:read');
-    return c.json({ items: (await billing.listContracts(provider)).map(presentContract) }, 200);
+    const page = await billing.listContracts(provider, defined(c.req.valid('query')));
+    return c.json(presentPage(page, presentContract), 200);
   });
 }
 

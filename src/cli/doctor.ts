@@ -2,10 +2,10 @@ import { createRequire } from 'node:module';
 import type { Command } from 'commander';
 import type { Config } from '../config/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
-import { type Check, fail, ok } from './doctor/check.ts';
 import { examineConfiguration } from './doctor/configuration.ts';
 import { examineDataDirectory } from './doctor/data-directory.ts';
 import { examineListening } from './doctor/listening.ts';
+import { checkNode } from './doctor/node-version.ts';
 import { checkOperatorToken } from './doctor/operator-token.ts';
 import { describeReport, type Report } from './doctor/report.ts';
 import { examineDynamoDbStore } from './doctor/dynamodb-store.ts';
@@ -66,15 +66,4 @@ async function examine(io: CliIo): Promise<Report> {
     checks.push(...directory, ...store.checks, ...listening.checks, token);
   }
   return { ok: checks.every(({ status }) => status !== 'fail'), configuration: settings, checks };
-}
-
-/** `range` is package.json's `>=x.y`. */
-export function checkNode(version: string, range: string): Check {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [neededMajor = 0, neededMinor = 0] = range.replace('>=', '').split('.').map(Number);
-  const isEnough = major > neededMajor || (major === neededMajor && minor >= neededMinor);
-  const needed = `${neededMajor}.${neededMinor} or newer is needed`;
-  return isEnough
-    ? ok('node', `${version} (${needed})`)
-    : fail('node', `${version}, but ${needed}`, 'Install a newer Node: https://nodejs.org/en/download');
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { logLevels } from '../telemetry/log.ts';
+import { eventSettings, missingEventSetting } from './events.ts';
 
 /**
  * Everything that can be set from outside, once, with its default and its unit. `a2a-broker doctor` prints it, and
@@ -45,11 +46,12 @@ export const configSchema = z.object({
     .url({ protocol: /^https?$/, error: 'must be an http(s) URL such as http://127.0.0.1:8000' })
     .optional()
     .describe('Another DynamoDB than the AWS region’s, such as a local one.'),
+  ...eventSettings,
   AWS_REGION: z
     .string()
     .regex(/^[a-z0-9-]{1,32}$/, 'must be a region such as eu-central-1')
     .optional()
-    .describe('Region of the table. Default: that of the AWS profile.'),
+    .describe('Region of the AWS services that are used. Default: that of the AWS profile.'),
   BROKER_MASTER_KEY: z
     .string()
     .regex(/^[A-Za-z0-9_-]{43}=?$|^[A-Za-z0-9+/]{43}=$/, 'must be 32 bytes in base64 or base64url')
@@ -111,6 +113,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   const config = parsed.data;
   if (config.BROKER_STORE === 'dynamodb') requireShared(config);
+  const missing = missingEventSetting(config);
+  if (missing !== undefined)
+    throw new ConfigError(`${missing} must be set when BROKER_EVENTS is eventbridge.`);
   if (!isDevelopment(config)) {
     if (!config.BROKER_URL.startsWith('https:'))
       throw new ConfigError('BROKER_URL must use https unless its host is loopback.');

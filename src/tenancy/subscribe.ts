@@ -1,3 +1,4 @@
+import { instant } from '../api/present.ts';
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
@@ -55,7 +56,7 @@ export async function subscribe(
     createdAt: now,
   };
   const commit = await context.repository.commit([
-    context.repository.saveSubscription(subscription, existing?.version ?? null),
+    ...context.repository.saveSubscription(subscription, existing?.version ?? null),
     context.repository.tenantIsAt(tenant, owner.version),
     ...context.audit.writes({
       action: 'subscription.create',
@@ -66,6 +67,11 @@ export async function subscribe(
       agent: input.agent,
       detail: { subscription: subscription.id, scopes: subscription.scopes, plan: subscription.plan ?? null },
     }),
+    ...(await context.events.writes('subscription.created.v1', {
+      ...namesOf(subscription),
+      plan: subscription.plan,
+      expiresAt: subscription.expiresAt === undefined ? undefined : instant(subscription.expiresAt),
+    })),
   ]);
   if (!commit.ok)
     throw new Fault('conflict', 'The subscription was changed by somebody else at the same time.');
@@ -82,9 +88,13 @@ export async function cancelSubscription(
   const record = await findById(context, tenant, id);
   if (record === undefined) throw new Fault('not_found', `Tenant ${tenant} has no subscription ${id}.`);
   if (record.value.status === 'cancelled') return record.value;
-  const subscription: Subscription = { ...record.value, status: 'cancelled' };
+  const subscription: Subscription = {
+    ...record.value,
+    status: 'cancelled',
+    cancelledAt: context.clock.now(),
+  };
   const commit = await context.repository.commit([
-    context.repository.saveSubscription(subscription, record.version),
+    ...context.repository.saveSubscription(subscription, record.version),
     ...context.audit.writes({
       action: 'subscription.cancel',
       outcome: 'allowed',
@@ -94,6 +104,7 @@ export async function cancelSubscription(
       agent: subscription.agent,
       detail: { subscription: id },
     }),
+    ...(await context.events.writes('subscription.cancelled.v1', namesOf(subscription))),
   ]);
   if (!commit.ok)
     throw new Fault('conflict', 'The subscription was changed by somebody else at the same time.');
@@ -112,6 +123,10 @@ async function findById(context: TenancyContext, tenant: string, id: string) {
     cursor = page.cursor;
   } while (cursor !== undefined);
   return undefined;
+}
+
+function namesOf({ id, tenant, agent }: Subscription) {
+  return { subscription: id, tenant, agent, provider: providerOf(agent) };
 }
 
 function providerOf(agent: string): string {

@@ -45,6 +45,7 @@ export async function registerIssuer(
       [partyKind(owner)]: partyId(owner),
       detail: { issuer: record.issuer, algorithms: record.algorithms },
     }),
+    ...(await context.events.writes('issuer.registered.v1', { issuer: record.id, owner })),
   ]);
   if (!commit.ok) throw new Fault<TrustErrorCode>('issuer_taken', 'This issuer is registered already.');
   return record;
@@ -70,6 +71,12 @@ export async function setIssuerStatus(
       [partyKind(owner)]: partyId(owner),
       detail: { issuer: record.issuer },
     }),
+    ...(status === found.value.status
+      ? []
+      : await context.events.writes(status === 'active' ? 'issuer.enabled.v1' : 'issuer.disabled.v1', {
+          issuer: id,
+          owner,
+        })),
   ]);
   if (!commit.ok) throw new Fault('conflict', 'The issuer was changed by somebody else at the same time.');
   return record;

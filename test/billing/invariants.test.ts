@@ -7,7 +7,7 @@ import { formatDecimal, parseDecimal } from '../../src/kernel/decimal.ts';
 import { engines } from '../support/stores.ts';
 import { booksOf, close, publishedTiers, perUnit, sell } from './books.ts';
 import { nearest } from './exact.ts';
-import { day, type Event, everything, ingest, newWorld, operator, type World } from './world.ts';
+import { day, type Event, everything, ingest, newWorld, operator, periodsOf, type World } from './world.ts';
 
 const quantity = fc.bigInt({ min: 0n, max: 40_000_000_000n }).map((value) => formatDecimal(value, 9));
 const tenants = ['acme', 'globex', 'initech'];
@@ -29,7 +29,7 @@ const told: fc.Arbitrary<Told> = fc.record({
 /** The whole ledger, as it is kept. */
 async function ledgerOf(world: World): Promise<unknown> {
   const records = [];
-  for (const period of await world.billing.periods()) {
+  for (const period of await periodsOf(world)) {
     for (const owner of tenants)
       records.push(await everything((page) => world.store.list(`usage#${period}#${owner}`, page)));
     for (const provider of ['skyways', 'cloudly'])
@@ -153,7 +153,7 @@ describe.each(engines)('the ledger on $name', (engine) => {
           expect(await ingest(world, [event], claimant)).toEqual([
             `e1 ${isCovered ? 'accepted' : 'delegation_mismatch'}`,
           ]);
-          expect(await world.billing.periods()).toHaveLength(isCovered ? 1 : 0);
+          expect(await periodsOf(world)).toHaveLength(isCovered ? 1 : 0);
           await world.dispose();
         },
       ),
@@ -262,9 +262,7 @@ describe('the books, whatever happened', () => {
         }
         // Everything that came late has a month to be billed in.
         await closeAndCheck(months[story.length] ?? '', false);
-        const rest = (await world.billing.periods()).filter(
-          (period) => period > (months[story.length] ?? ''),
-        );
+        const rest = (await periodsOf(world)).filter((period) => period > (months[story.length] ?? ''));
         for (const period of rest) await closeAndCheck(period, false);
 
         const { invoices, settlements } = await booksOf(world);

@@ -147,6 +147,7 @@ it('does everything that the management API can: each command calls it, each cal
   expect(await text('billing draft acme')).toMatch(/skyways\/flights .* 0\.02 +EUR$/m);
   expect(await text('billing periods')).toContain(month);
   expect(await text(`billing close ${month} --early`)).toMatch(/^state +closed$/m);
+  expect(await text(`billing close ${month} --state`)).toMatch(/^state +closed$/m);
   expect(await text(`billing period ${month}`)).toMatch(/^state +closed$/m);
   expect(await text(`billing journal ${month}`)).toMatch(/EUR/);
   expect(await text(`billing invoices --tenant acme --period ${month}`)).toMatch(/acme +.* +0\.02 +EUR$/m);
@@ -159,6 +160,11 @@ it('does everything that the management API can: each command calls it, each cal
 
   // Looking in.
   expect(await text('audit list --provider railways')).toMatch(/provider\.suspend/);
+  await text('events outbox');
+  await text('events dead-letters list');
+  // None is dead; what happens to one is shown in test/events.
+  expect(await run('events dead-letters replay evt_none')).toMatchObject({ code: 3 });
+  expect(await run('events dead-letters discard evt_none --reason test')).toMatchObject({ code: 3 });
   const { paths } = JSON.parse(await text('openapi')) as { paths: Record<string, Record<string, unknown>> };
 
   expect(names.filter((name) => !used.has(name) && !others.includes(name))).toEqual([]);

@@ -35,6 +35,10 @@ describe('loadConfig', () => {
     ['AWS_REGION', 'EU Central'],
     ['BROKER_ALLOW_PRIVATE_NETWORK', 'yes'],
     ['LOG_LEVEL', 'loud'],
+    ['BROKER_EVENTS', 'kafka'],
+    ['EVENTBRIDGE_BUS', 'a bus'],
+    ['EVENTBRIDGE_ENDPOINT', 'localhost:4010'],
+    ['AWS_REGION', 'Frankfurt'],
   ])('names %s when it is %j', (name, value) => {
     expect(() => loadConfig({ [name]: value })).toThrow(
       new RegExp(`^The configuration is not valid: .*${name}`),
@@ -84,6 +88,19 @@ describe('loadConfig', () => {
     expect(() => loadConfig({ ...shared, BROKER_URL: 'https://broker.example.com' })).toThrow(
       /DYNAMODB_ENDPOINT must use https/,
     );
+  });
+
+  it.each([
+    [{ BROKER_EVENTS: 'eventbridge', AWS_REGION: 'eu-central-1' }, /EVENTBRIDGE_BUS must be set/],
+    [{ BROKER_EVENTS: 'eventbridge', EVENTBRIDGE_BUS: 'broker' }, /AWS_REGION must be set/],
+  ])('knows what EventBridge needs %#', (env, complaint) => {
+    expect(() => loadConfig(env)).toThrow(complaint);
+    const complete = {
+      AWS_REGION: 'eu-central-1',
+      EVENTBRIDGE_BUS: 'arn:aws:events:eu-central-1:1:event-bus/b',
+    };
+    expect(loadConfig({ ...complete, ...env }).BROKER_EVENTS).toBe('eventbridge');
+    expect(loadConfig({}).BROKER_EVENTS).toBe('in-process');
   });
 
   it('takes a complete production configuration', () => {

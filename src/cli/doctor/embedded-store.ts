@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Config } from '../../config/index.ts';
 import { wasOperatorTokenMade } from '../../http/operator-token.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -11,7 +12,8 @@ import { sizeOf } from './disk.ts';
 import { examineContents, type StoreFindings } from './store-contents.ts';
 
 /** Looks into the store, also while a broker has it open: LMDB lets several processes do so. Writes nothing. */
-export async function examineEmbeddedStore(config: Config, clock: Clock): Promise<StoreFindings> {
+export async function examineEmbeddedStore(given: Config, clock: Clock): Promise<StoreFindings> {
+  const config = { ...given, BROKER_DATA_DIR: resolve(given.BROKER_DATA_DIR) };
   const unopened = { wasOperatorTokenMade: false };
   const path = dataFilePath(config.BROKER_DATA_DIR);
   try {
