@@ -11,6 +11,7 @@ import {
   type TokenProblem,
 } from './jwt.ts';
 import type { Client } from './model.ts';
+import { clientAlgorithms } from './signature.ts';
 import type { TokenRequest } from './token-request.ts';
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -38,7 +39,8 @@ export async function authenticateClient(
   if (request.client_assertion_type !== assertionType) throw refused('client_assertion_type_wrong');
   const parsed = parseJwt(request.client_assertion);
   if (!parsed.ok) throw refused(parsed.error);
-  const { claims } = parsed.value;
+  const { claims, algorithm } = parsed.value;
+  if (!clientAlgorithms.includes(algorithm)) throw refused('token_algorithm_refused');
   const { iss, sub, jti } = claims;
   if (typeof sub !== 'string' || !clientIdPattern.test(sub) || iss !== sub)
     throw refused('client_assertion_subject');
