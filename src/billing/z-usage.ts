@@ -29,10 +29,10 @@ const groupBySchema = z
   });
 
 export const usageQuerySchema = z.object({
-  tenant: slugSchema.optional(),
-  provider: slugSchema.optional(),
-  agent: agentIdSchema.optional(),
-  meter: nameSchema.optional(),
+  tenant: slugSchema.optional().openapi({ description: 'Only this tenant' }),
+  provider: slugSchema.optional().openapi({ description: 'Only this provider' }),
+  agent: agentIdSchema.optional().openapi({ description: 'Only this agent', example: 'skyways/flights' }),
+  meter: nameSchema.optional().openapi({ description: 'Only this meter' }),
   from: momentSchema.optional().openapi({ description: 'Default: the first instant of this month' }),
   to: momentSchema.optional().openapi({ description: 'Exclusive; default: now' }),
   window: z.enum(windows).optional().openapi({ description: 'A sum for each, in UTC' }),
