@@ -7,7 +7,7 @@ import { createGateway, type Gateway, type UpstreamTimes } from './broker/index.
 import { gatewayRoutes } from './broker/routes.ts';
 import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
-import { createInProcessBus } from './events/in-process/index.ts';
+import { openBus } from './events/open-bus.ts';
 import type { EventBus } from './events/port.ts';
 import { createRelay } from './events/relay-outbox.ts';
 import { ringOnCommit } from './events/ring-on-commit.ts';
@@ -138,7 +138,8 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const stopWatchingKeys = trust.watchKeys(maxKeyAgeMs);
 
   const limits = { ...serverLimits, ...overrides.limits };
-  const handle = getRequestListener(app.fetch);
+  // Its own clean-up closes the connection of a refused body after half a second; our server reads on first.
+  const handle = getRequestListener(app.fetch, { autoCleanupIncoming: false });
   const server = createHttpServer((request, response) => {
     // Relayed calls skip hono and web streams: see docs/adr/0003-gateway-on-raw-node-http.md.
     if (gateway.matches(request.method ?? '', request.url ?? '')) gateway.handle(request, response);
@@ -167,13 +168,4 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       await store.close();
     },
   };
-}
-
-/** The SDK is large; it is loaded only where it is used. */
-async function openBus(config: Config, log: Log): Promise<EventBus> {
-  if (config.BROKER_EVENTS === 'in-process') return createInProcessBus({ log });
-  const { createEventBridgeBus } = await import('./events/eventbridge/index.ts');
-  // Both are set: the configuration is not valid without.
-  const { EVENTBRIDGE_BUS: bus = '', AWS_REGION: region = '', EVENTBRIDGE_ENDPOINT: endpoint } = config;
-  return createEventBridgeBus({ log, bus, region, endpoint });
 }

@@ -35,8 +35,10 @@ export interface Tenancy {
   subscribe(tenant: string, input: NewSubscription, by: Principal): Promise<Subscription>;
   cancelSubscription(tenant: string, id: string, by: Principal): Promise<Subscription>;
   listSubscriptions(tenant: string, page: PageRequest): Promise<Page<Subscription>>;
-  /** The one record for (tenant, agent), whatever its status: ask {@link isLive}. */
+  /** The last one of (tenant, agent), whatever its status: ask {@link isLive}. */
   findSubscription(tenant: string, agent: string, options?: ReadOptions): Promise<Subscription | undefined>;
+  /** All that there were, oldest first: which plan was in force when. */
+  subscriptionHistory(tenant: string, agent: string): Promise<readonly Subscription[]>;
 }
 
 export function createTenancy(deps: TenancyDeps): Tenancy {
@@ -58,5 +60,6 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
     listSubscriptions: (tenant, page) => repository.subscriptions(tenant, page),
     findSubscription: async (tenant, agent, options) =>
       (await repository.subscription(tenant, agent, options))?.value,
+    subscriptionHistory: (tenant, agent) => repository.subscriptionHistory(tenant, agent),
   };
 }

@@ -58,10 +58,33 @@ export function createTenantRepository(store: Store) {
       value,
     }),
 
-    /** Unchanged since `version`; `null`: not there yet. */
-    saveSubscription: (value: Subscription, version: string | null): Write => {
+    /** All that there were, oldest first. */
+    subscriptionHistory: async (tenant: string, agent: string): Promise<readonly Subscription[]> => {
+      const found: Subscription[] = [];
+      let cursor: string | undefined;
+      do {
+        const page: Page<Subscription> = await store.list<Subscription>(`subscription-history#${tenant}`, {
+          sortPrefix: `${agent}#`,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        found.push(...page.items.map(({ value }) => value));
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      return found;
+    },
+
+    /** The current one unchanged since `version`; `null`: not there yet. */
+    saveSubscription: (value: Subscription, version: string | null): readonly Write[] => {
       const place = { ...subscriptionKey(value.tenant, value.agent), value };
-      return version === null ? { op: 'putIfAbsent', ...place } : { op: 'putIfVersion', ...place, version };
+      return [
+        version === null ? { op: 'putIfAbsent', ...place } : { op: 'putIfVersion', ...place, version },
+        {
+          op: 'put',
+          partition: `subscription-history#${value.tenant}`,
+          sort: `${value.agent}#${String(value.createdAt).padStart(14, '0')}#${value.id}`,
+          value,
+        },
+      ];
     },
 
     tenantIsAt: (id: string, version: string): Write => ({ op: 'check', ...tenantKey(id), version }),

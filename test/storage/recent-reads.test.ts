@@ -3,7 +3,6 @@ import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { type Key, StorageError, type Store } from '../../src/storage/port.ts';
 import { recentMs, recentReads } from '../../src/storage/recent-reads.ts';
 import { type TestClock, testClock } from '../support/clock.ts';
-import { storeOver } from '../support/store-over.ts';
 import { engines } from '../support/stores.ts';
 
 const place = { partition: 'tenant#acme', sort: 'tenant' };
@@ -24,7 +23,8 @@ beforeEach(() => {
   shared = openMemoryStore({ clock });
   asked = [];
   gate = Promise.resolve();
-  const watched = storeOver(shared, {
+  const watched: Store = {
+    ...shared,
     capabilities: { engine: 'dynamodb', shared: true },
     get: async (key, options) => {
       expect(options?.consistency).not.toBe('eventual');
@@ -42,7 +42,7 @@ beforeEach(() => {
       await gate;
       return shared.commit(writes);
     },
-  });
+  };
   ours = recentReads(watched, clock);
 });
 
@@ -121,13 +121,14 @@ describe('recent reads', () => {
 
   it('keep nothing of a commit that failed: it may have happened', async () => {
     const store = recentReads(
-      storeOver(shared, {
+      {
+        ...shared,
         capabilities: { engine: 'dynamodb', shared: true },
         commit: async (writes) => {
           await shared.commit(writes);
           throw new StorageError('unavailable', 'no answer came');
         },
-      }),
+      },
       clock,
     );
     await write(shared, 'before');
