@@ -3,9 +3,8 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Store } from '../port.ts';
 import { dataFilePath } from './data-file.ts';
-import { openLmdbStore } from './index.ts';
+import { type LmdbStore, openLmdbStore } from './index.ts';
 
 /**
  * A store for looking, beside a broker that runs or without one. Leaves nothing behind: where there is no lock file (a restored copy),
@@ -14,7 +13,9 @@ import { openLmdbStore } from './index.ts';
 export async function openLmdbStoreForReading(options: {
   readonly clock: Clock;
   readonly directory: string;
-}): Promise<Store> {
+  /** See `LmdbOptions`. */
+  readonly snapshot?: boolean;
+}): Promise<LmdbStore> {
   const path = dataFilePath(options.directory);
   if (existsSync(`${path}-lock`)) return openLmdbStore({ ...options, readOnly: true });
   const elsewhere = await mkdtemp(join(tmpdir(), 'a2a-broker-'));
