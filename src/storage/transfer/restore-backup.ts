@@ -1,10 +1,11 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { PlainRecord } from '../backup-format.ts';
-import type { Store } from '../port.ts';
+import { StorageError, type Store } from '../port.ts';
 import { compare } from './compare.ts';
 import { type Batch, beginCopy, type CopyOptions, copyRecords, endCopy } from './copy-records.ts';
 import { type BackupFacts, checkBackup, readBackup } from './read-backup.ts';
 import type { Tally } from './tally.ts';
+import { TransferError } from './transfer-error.ts';
 
 export type TransferStage = 'checking' | 'copying' | 'verifying';
 
@@ -49,7 +50,11 @@ export async function restoreBackup(options: {
       progress: (read) => progress('copying', read, backup.count),
     };
     const begun = await beginCopy(copy);
-    const mark = await copyRecords(begun, copy);
+    const mark = await copyRecords(begun, copy).catch((error: unknown) => {
+      throw isRefused(error)
+        ? new TransferError('bad_file', `${path} has what no store takes: ${error.message}`, error)
+        : error;
+    });
     const verified = await compare({
       source: readBackup(path),
       target,
@@ -61,6 +66,11 @@ export async function restoreBackup(options: {
   } finally {
     await target.close();
   }
+}
+
+/** Such as a record that is there twice: a backup that was forged, for none that we write is like that. */
+function isRefused(error: unknown): error is StorageError {
+  return error instanceof StorageError && error.code === 'limit_exceeded';
 }
 
 /** Positions are numbers of records. */
