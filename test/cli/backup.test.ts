@@ -140,6 +140,9 @@ describe('backup and restore', () => {
   it('without a store there is nothing to back up, and nothing is made', async () => {
     const backup = await cli(['backup', file], inDirectory(data));
     expect(backup).toMatchObject({ code: 78, out: '' });
+    expect(backup.err).toBe(
+      `error There is no store in ${data}: set BROKER_DATA_DIR to the directory of the broker.\n`,
+    );
     expect(await readdir(directory)).toEqual([]);
   });
 

@@ -7,6 +7,7 @@ import { openLmdbStore } from '../../src/storage/lmdb/index.ts';
 import { openLmdbStoreForReading } from '../../src/storage/lmdb/read-only.ts';
 import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { StorageError, type Store } from '../../src/storage/port.ts';
+import { publishFile } from '../../src/storage/transfer/publish-file.ts';
 import { checkBackup } from '../../src/storage/transfer/read-backup.ts';
 import { writeBackup } from '../../src/storage/transfer/write-backup.ts';
 import { type TestClock, testClock } from '../support/clock.ts';
@@ -86,6 +87,18 @@ describe('the file', () => {
     await expect(backUp(slow, path)).rejects.toMatchObject({ code: 'file_exists' });
     expect(await readFile(path, 'utf8')).toBe('precious');
     expect(await readdir(directory)).toEqual(['a.jsonl']);
+  });
+
+  it('has its name also where there are no links, and there too never that of another', async () => {
+    const link = () => Promise.reject(Object.assign(new Error('no links'), { code: 'EPERM' }));
+    const [draft, path] = [join(directory, 'a.part'), join(directory, 'a.jsonl')];
+    await writeFile(draft, 'whole');
+    await publishFile({ draft, path, force: false, link });
+    expect(await readFile(path, 'utf8')).toBe('whole');
+    await writeFile(draft, 'another');
+    const again = publishFile({ draft, path, force: false, link });
+    await expect(again).rejects.toMatchObject({ code: 'file_exists' });
+    expect(await readFile(path, 'utf8')).toBe('whole');
   });
 
   it('is not there when the store failed half-way, and what was there before still is', async () => {

@@ -1,7 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, link, open, rename, stat, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, stat, unlink } from 'node:fs/promises';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -9,6 +7,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { headerLine, recordLine, trailerLine } from '../backup-format.ts';
 import type { Store } from '../port.ts';
 import { pagesOf } from './everything.ts';
+import { publishFile, refuseExisting } from './publish-file.ts';
 import type { BackupFacts } from './read-backup.ts';
 import { TransferError } from './transfer-error.ts';
 import { findUnfinished, unfinishedMessage } from './unfinished.ts';
@@ -31,7 +30,7 @@ export interface WriteBackupOptions {
  */
 export async function writeBackup(options: WriteBackupOptions): Promise<BackupFacts & { bytes: number }> {
   const { store, path, clock, broker, force } = options;
-  if (!force && (await exists(path))) throw inTheWay(path);
+  if (!force) await refuseExisting(path);
   const unfinished = await findUnfinished(store);
   if (unfinished !== undefined)
     throw new TransferError('unfinished', unfinishedMessage(unfinished.value).replace(/\.$/, ''));
@@ -61,42 +60,10 @@ export async function writeBackup(options: WriteBackupOptions): Promise<BackupFa
     const file = await open(draft, 'wx', 0o600);
     const compress = path.endsWith('.gz') ? createGzip() : new PassThrough();
     await pipeline(Readable.from(text()), compress, file.createWriteStream({ flush: true }));
-    if (force) await rename(draft, path);
-    else await publish(draft, path);
+    await publishFile({ draft, path, force });
   } catch (error) {
     await unlink(draft).catch(() => undefined);
     throw error;
   }
-  await syncDirectory(dirname(path));
   return { ...header, ...trailer, bytes: (await stat(path)).size };
-}
-
-/** Unlike a renaming, a link is never made over another file, also not over one that came just now. */
-async function publish(draft: string, path: string): Promise<void> {
-  try {
-    await link(draft, path);
-  } catch (error) {
-    throw error instanceof Error && 'code' in error && error.code === 'EEXIST' ? inTheWay(path) : error;
-  }
-  await unlink(draft);
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-function inTheWay(path: string): TransferError {
-  return new TransferError('file_exists', `there is a file ${path} already`);
 }
