@@ -1,17 +1,20 @@
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
+import { mapAtOnce } from './at-once.ts';
+import { beginClose, type CloseOptions } from './begin-close.ts';
 import type { BillingContext } from './deps.ts';
 import type { TenantDraft } from './draft-repository.ts';
 import type { BillingErrorCode } from './errors.ts';
-import { finalise, type InvoiceDraft, invoiceId, sumOf } from './invoice.ts';
+import { finaliseInvoice } from './finalise-invoice.ts';
+import { draftsOf } from './invoice-drafts.ts';
 import { journalOf } from './journal.ts';
 import {
   maxUnpricedShown,
   type PeriodKey,
   type PeriodOutcome,
   type PeriodRecord,
-  requireOver,
+  type TieOut,
 } from './period.ts';
 import { rateTenant } from './rate-tenant.ts';
 import { invoiceFinalised, settlementMade } from './report-books.ts';
@@ -21,14 +24,14 @@ import { tieOut } from './tie-out.ts';
 /**
  * Closes a period: from its events to final invoices and settlements. Safe to interrupt anywhere and to repeat: each step is
  * kept and found again, and what is made carries the date at which the close began, so that the bytes are the same. Throws
- * `period_not_over`, `earlier_period_open`, `tie_out_failed`; after the last nothing is final.
+ * `period_not_over`, `earlier_period_open`, `tie_out_failed`; after the last nothing more is made final.
  */
 export async function closePeriod(
   context: BillingContext,
   period: PeriodKey,
-  options: { readonly early: boolean; readonly by: Principal },
+  options: CloseOptions,
 ): Promise<PeriodRecord> {
-  const begun = await begin(context, period, options);
+  const begun = await beginClose(context, period, options);
   if (begun.state === 'closed') return begun;
 
   const tenantDrafts = await rateAll(context, period);
@@ -37,23 +40,19 @@ export async function closePeriod(
   const settlements = settled.map(({ settlement }) => settlement);
   const journal = journalOf(drafts, settlements);
   const ties = tieOut(drafts, settlements, journal);
-  if (ties.some(({ ok }) => !ok))
-    throw new Fault<BillingErrorCode>(
-      'tie_out_failed',
-      `The books of ${period} do not balance; nothing was made final.`,
-      {
-        detail: { period, tieOut: ties },
-      },
-    );
+  if (ties.some(({ ok }) => !ok)) throw await unbalanced(context, period, options.by, ties);
 
   const firstNumber = await reserveNumbers(context, period, drafts.length);
-  await writeInvoices(context, drafts, firstNumber, begun.closingAt);
+  await mapAtOnce(drafts, async (draft, index) => {
+    const invoice = finaliseInvoice(draft, firstNumber + index, begun.closingAt);
+    await context.books.saveInvoice(invoice, await invoiceFinalised(context, invoice));
+  });
   await writeBilled(context, tenantDrafts);
-  for (const { settlement, totals } of settled)
-    await context.repository.saveSettlement(settlement, totals, await settlementMade(context, settlement));
-  await context.repository.writeAll(context.repository.putJournal(period, journal));
+  await mapAtOnce(settled, async ({ settlement, totals }) =>
+    context.books.saveSettlement(settlement, totals, await settlementMade(context, settlement)),
+  );
+  await context.books.saveJournal(period, journal);
   return finish(context, period, options.by, {
-    closedAt: begun.closingAt,
     events: tenantDrafts.reduce((sum, { events }) => sum + events, 0),
     invoices: drafts.length,
     settlements: settlements.length,
@@ -63,65 +62,45 @@ export async function closePeriod(
   });
 }
 
-/** From here on nothing posts to the period any more. */
-async function begin(
+async function rateAll(context: BillingContext, period: PeriodKey): Promise<readonly TenantDraft[]> {
+  const tenants: string[] = [];
+  for await (const tenant of context.usage.tenants(period)) tenants.push(tenant);
+  return mapAtOnce(tenants, async (tenant) => {
+    const kept = await context.drafts.find(period, tenant);
+    if (kept !== undefined) return kept;
+    await context.drafts.save(period, await rateTenant(context, period, tenant));
+    // Of two runs the first one's draft counts, so it is read back.
+    const draft = await context.drafts.find(period, tenant);
+    if (draft === undefined) throw new Error(`the draft of ${tenant} vanished`);
+    return draft;
+  });
+}
+
+/**
+ * Somebody has to look: so it is in the log and in the audit. What was rated is dropped, for the next attempt must not rest
+ * on it; unless invoices were made of it already (then what was kept has changed since).
+ */
+async function unbalanced(
   context: BillingContext,
   period: PeriodKey,
-  { early, by }: { readonly early: boolean; readonly by: Principal },
-): Promise<PeriodRecord> {
-  const existing = (await context.periods.read(period))?.value;
-  if (existing !== undefined) return existing;
-  const closingAt = context.clock.now();
-  requireOver(period, closingAt, early);
-  await requireEarlierClosed(context, period);
-  const record: PeriodRecord = { period, state: 'closing', closingAt };
-  const commit = await context.store.commit([
-    context.periods.insert(record),
-    ...context.audit.writes({
-      action: 'period.close.begin',
-      outcome: 'allowed',
-      actor: auditActor(by),
-      detail: { period, early },
-    }),
-    ...(await context.events.writes('period.closing.v1', { period })),
-  ]);
-  return commit.ok ? record : begin(context, period, { early, by });
-}
-
-/** Commission and corrections build on what was settled before, so months are closed in their order. */
-async function requireEarlierClosed(context: BillingContext, period: PeriodKey): Promise<void> {
-  for (const earlier of await context.ledger.periods()) {
-    if (earlier >= period) return;
-    if ((await context.periods.state(earlier)).state !== 'closed')
-      throw new Fault<BillingErrorCode>('earlier_period_open', `Close ${earlier} first.`);
-  }
-}
-
-async function rateAll(context: BillingContext, period: PeriodKey): Promise<readonly TenantDraft[]> {
-  const drafts: TenantDraft[] = [];
-  for await (const tenant of context.ledger.tenants(period)) {
-    let draft = await context.repository.draft(period, tenant);
-    if (draft === undefined) {
-      await context.repository.saveDraft(period, await rateTenant(context, period, tenant));
-      draft = await context.repository.draft(period, tenant);
-    }
-    if (draft === undefined) throw new Error(`the draft of ${tenant} vanished`);
-    drafts.push(draft);
-  }
-  return drafts;
-}
-
-/** In the order in which they are numbered. */
-export function draftsOf(period: PeriodKey, tenantDrafts: readonly TenantDraft[]): readonly InvoiceDraft[] {
-  return tenantDrafts.flatMap(({ tenant, invoices }) =>
-    invoices.map(({ currency, lines }) => ({
-      id: invoiceId(period, tenant, currency),
-      tenant,
-      period,
-      currency,
-      lines: lines.map(({ key: _, total: __, ...line }) => line),
-      total: sumOf(lines.map(({ amount }) => amount)).toString(),
-    })),
+  by: Principal,
+  ties: readonly TieOut[],
+): Promise<Fault<BillingErrorCode>> {
+  context.log.error({ period, tieOut: ties }, 'the books do not balance');
+  await context.audit.record({
+    action: 'period.close',
+    outcome: 'refused',
+    reason: 'tie_out_failed',
+    actor: auditActor(by),
+    detail: { period, currencies: ties.filter(({ ok }) => !ok).map(({ currency }) => currency) },
+  });
+  const record = await context.periods.read(period);
+  const isUntouched = record !== undefined && record.value.firstNumber === undefined;
+  if (isUntouched) await context.drafts.discard(period, context.periods.requireUnchanged(record));
+  return new Fault<BillingErrorCode>(
+    'tie_out_failed',
+    `The books of ${period} do not balance; ${isUntouched ? 'nothing was made final' : 'the close has stopped'}.`,
+    { detail: { period, tieOut: ties } },
   );
 }
 
@@ -131,31 +110,20 @@ async function reserveNumbers(context: BillingContext, period: PeriodKey, count:
     const record = await context.periods.read(period);
     if (record === undefined) throw new Error(`the period ${period} vanished`);
     if (record.value.firstNumber !== undefined) return record.value.firstNumber;
-    const sequence = await context.repository.invoiceSequence();
+    const sequence = await context.books.invoiceSequence();
     const firstNumber = sequence?.value.next ?? 1;
     await context.store.commit([
       context.periods.replace({ ...record.value, firstNumber }, record.version),
-      context.repository.advanceInvoiceSequence(firstNumber + count, sequence?.version),
+      context.books.advanceInvoiceSequence(firstNumber + count, sequence?.version),
     ]);
   }
 }
 
-async function writeInvoices(
-  context: BillingContext,
-  drafts: readonly InvoiceDraft[],
-  firstNumber: number,
-  issuedAt: number,
-): Promise<void> {
-  for (const [index, draft] of drafts.entries()) {
-    const invoice = finalise(draft, firstNumber + index, issuedAt);
-    await context.repository.saveInvoice(invoice, await invoiceFinalised(context, invoice));
-  }
-}
-
-async function writeBilled(context: BillingContext, drafts: readonly TenantDraft[]): Promise<void> {
-  for (const { tenant, invoices } of drafts)
-    for (const { lines } of invoices)
-      for (const line of lines) await context.repository.addBilled(tenant, line);
+function writeBilled(context: BillingContext, tenantDrafts: readonly TenantDraft[]): Promise<unknown> {
+  const lines = tenantDrafts.flatMap(({ tenant, invoices }) =>
+    invoices.flatMap((invoice) => invoice.lines.map((line) => ({ tenant, line }))),
+  );
+  return mapAtOnce(lines, ({ tenant, line }) => context.billed.add(tenant, line));
 }
 
 async function finish(

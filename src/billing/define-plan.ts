@@ -29,7 +29,7 @@ export async function definePlan(context: BillingContext, input: NewPlan, by: Pr
       throw new Fault<BillingErrorCode>('unknown_meter', `There is no meter ${meter}. Define it first.`);
   const plan: Plan = { ...input, createdAt: context.clock.now() };
   const commit = await context.store.commit([
-    ...context.repository.insertPlan(plan),
+    context.prices.insertPlan(plan),
     ...context.audit.writes({
       action: 'plan.define',
       outcome: 'allowed',
@@ -39,7 +39,7 @@ export async function definePlan(context: BillingContext, input: NewPlan, by: Pr
     ...(await context.events.writes('plan.defined.v1', { plan: plan.key, currency: plan.currency })),
   ]);
   if (commit.ok) return plan;
-  const existing = await context.repository.plan(input.key);
+  const existing = await context.prices.plan(input.key);
   if (existing !== undefined && says(existing) === says(plan)) return existing;
   throw new Fault<BillingErrorCode>(
     'plan_exists',

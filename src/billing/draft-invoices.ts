@@ -1,9 +1,10 @@
 import { Fault } from '../kernel/fault.ts';
-import { draftsOf } from './close-period.ts';
 import type { BillingContext } from './deps.ts';
 import type { TenantDraft } from './draft-repository.ts';
 import type { InvoiceDraft } from './invoice.ts';
+import { draftsOf } from './invoice-drafts.ts';
 import { type PeriodKey, periodOf } from './period.ts';
+import { postsTo } from './period-repository.ts';
 import { rateTenant } from './rate-tenant.ts';
 
 export interface DraftInvoices extends Pick<TenantDraft, 'unpriced' | 'unpricedCount'> {
@@ -21,8 +22,9 @@ export async function draftInvoices(
   tenant: string,
   asked: PeriodKey | undefined,
 ): Promise<DraftInvoices> {
-  const period = asked ?? (await context.periods.openFor(periodOf(context.clock.now()))).period;
-  if ((await context.periods.read(period)) !== undefined)
+  const period = asked ?? postsTo(periodOf(context.clock.now()), await context.periods.frontier());
+  const { state } = await context.periods.state(period);
+  if (state === 'closing' || state === 'closed')
     throw new Fault('conflict', `The books of ${period} are closed: its invoices are not drafts any more.`);
   const draft = await rateTenant(context, period, tenant);
   const { unpriced, unpricedCount } = draft;

@@ -1,25 +1,32 @@
 import type { Principal } from '../kernel/principal.ts';
 import type { JsonValue } from '../kernel/json.ts';
 import type { Page, Write } from '../storage/port.ts';
-import { createBillingRepository, type PageRequest } from './billing-repository.ts';
+import type { CloseOptions } from './begin-close.ts';
+import { createBilledRepository } from './billed-repository.ts';
+import { createBooksRepository } from './books-repository.ts';
 import { closePeriod } from './close-period.ts';
+import type { Contract } from './contract.ts';
 import { definePlan, type NewPlan } from './define-plan.ts';
-import type { BillingDeps } from './deps.ts';
+import type { BillingContext, BillingDeps } from './deps.ts';
 import { type DraftInvoices, draftInvoices } from './draft-invoices.ts';
+import { createDraftRepository } from './draft-repository.ts';
 import { ingestUsage } from './ingest-usage.ts';
-import type { Quarantined } from './quarantined.ts';
 import type { Invoice, InvoiceHeader } from './invoice.ts';
 import type { JournalEntry } from './journal.ts';
 import { createLedger } from './ledger.ts';
 import { createMeters, type Meters } from './meters.ts';
 import { type Observed, type ObservedUsage, observeUsage } from './observe-usage.ts';
-import { createPeriods, type PeriodKey, type PeriodRecord, type PeriodState } from './period.ts';
+import type { Listed, PageRequest } from './paging.ts';
+import type { PeriodKey, PeriodRecord, PeriodState } from './period.ts';
+import { createPeriods } from './period-repository.ts';
 import type { Plan } from './plan.ts';
-import type { Contract } from './contract.ts';
+import { createPriceRepository } from './price-repository.ts';
+import { createQuarantineRepository, type Quarantined } from './quarantine-repository.ts';
 import { type NewContract, setContract } from './set-contract.ts';
 import type { Settlement, SettlementHeader } from './settlement.ts';
-import type { EventResult } from './z-usage-event.ts';
+import { createUsageRepository } from './usage-repository.ts';
 import { type UsageQuery, type UsageRow, viewUsage } from './usage-view.ts';
+import type { EventResult } from './z-usage-event.ts';
 
 export { billingErrors } from './errors.ts';
 export type { ObservedUsage } from './observe-usage.ts';
@@ -39,15 +46,12 @@ export interface Billing {
   findPlan(key: string): Promise<Plan | undefined>;
   listPlans(page: PageRequest): Promise<Page<Plan>>;
   setContract(provider: string, input: NewContract, by: Principal): Promise<Contract>;
-  listContracts(provider: string): Promise<readonly Contract[]>;
+  listContracts(provider: string, page: PageRequest): Promise<Page<Contract>>;
 
   /** Periods that have usage, in order. */
-  periods(): Promise<readonly PeriodKey[]>;
+  listPeriods(page: PageRequest): Promise<Listed<PeriodKey>>;
   periodState(period: PeriodKey): Promise<{ state: PeriodState; record: PeriodRecord | undefined }>;
-  closePeriod(
-    period: PeriodKey,
-    options: { readonly early: boolean; readonly by: Principal },
-  ): Promise<PeriodRecord>;
+  closePeriod(period: PeriodKey, options: CloseOptions): Promise<PeriodRecord>;
   draftInvoices(tenant: string, period?: PeriodKey): Promise<DraftInvoices>;
   findInvoice(id: string): Promise<Invoice | undefined>;
   /** Without their lines, oldest period first. */
@@ -66,30 +70,43 @@ export interface Billing {
 export function createBilling(deps: BillingDeps): Billing {
   const periods = createPeriods(deps);
   const meters = createMeters(deps);
-  const repository = createBillingRepository(deps.store);
-  const ledger = createLedger({ store: deps.store, periods });
-  const context = { ...deps, periods, meters, repository, ledger };
+  const usage = createUsageRepository(deps.store);
+  const prices = createPriceRepository(deps.store);
+  const quarantine = createQuarantineRepository(deps.store);
+  const books = createBooksRepository(deps.store);
+  const context: BillingContext = {
+    ...deps,
+    meters,
+    periods,
+    usage,
+    prices,
+    quarantine,
+    books,
+    ledger: createLedger({ store: deps.store, periods, usage }),
+    drafts: createDraftRepository(deps.store),
+    billed: createBilledRepository(deps.store),
+  };
 
   return {
     observe: (events, alongside) => observeUsage(context, events, alongside),
     ingest: (provider, events) => ingestUsage(context, provider, events),
-    quarantined: (provider, page) => repository.quarantined(provider, page),
+    quarantined: (provider, page) => quarantine.list(provider, page),
     viewUsage: (query) => viewUsage(context, query),
     meters,
     definePlan: (input, by) => definePlan(context, input, by),
-    planExists: async (key) => (await repository.plan(key)) !== undefined,
-    findPlan: (key) => repository.plan(key),
-    listPlans: (page) => repository.plans(page),
+    planExists: async (key) => (await prices.plan(key)) !== undefined,
+    findPlan: (key) => prices.plan(key),
+    listPlans: (page) => prices.plans(page),
     setContract: (provider, input, by) => setContract(context, provider, input, by),
-    listContracts: (provider) => repository.contracts(provider),
-    periods: () => ledger.periods(),
+    listContracts: (provider, page) => prices.contracts(provider, page),
+    listPeriods: (page) => usage.listPeriods(page),
     periodState: (period) => periods.state(period),
     closePeriod: (period, options) => closePeriod(context, period, options),
     draftInvoices: (tenant, period) => draftInvoices(context, tenant, period),
-    findInvoice: (id) => repository.invoice(id),
-    listInvoices: (page, filter) => repository.invoices(page, filter),
-    findSettlement: (id) => repository.settlement(id),
-    listSettlements: (page, filter) => repository.settlements(page, filter),
-    journal: (period, page) => repository.journal(period, page),
+    findInvoice: (id) => books.invoice(id),
+    listInvoices: (page, filter) => books.invoices(page, filter),
+    findSettlement: (id) => books.settlement(id),
+    listSettlements: (page, filter) => books.settlements(page, filter),
+    journal: (period, page) => books.journal(period, page),
   };
 }

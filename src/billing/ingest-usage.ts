@@ -1,16 +1,14 @@
 import type { JsonValue } from '../kernel/json.ts';
+import { parseRfc3339 } from '../kernel/rfc3339.ts';
+import type { Delegation } from '../trust/index.ts';
+import { checkReport, type Refusal } from './check-report.ts';
 import type { BillingContext } from './deps.ts';
-import { type Appended, type NewUsage, usageKey } from './ledger.ts';
-import { parseQuantity } from './quantity.ts';
+import type { Appended } from './ledger.ts';
+import { requireQuantity } from './quantity.ts';
+import type { Quarantined } from './quarantine-repository.ts';
 import { quarantineUsage } from './quarantine-usage.ts';
-import type { Quarantined } from './quarantined.ts';
+import { type NewUsage, sourceOf, usageKey } from './usage-record.ts';
 import { type EventResult, readEvent, type UsageEvent } from './z-usage-event.ts';
-
-/** How long after its token ended a delegation may still be named: work that began in time may end late. */
-const graceSeconds = 24 * 3600;
-const skewSeconds = 30;
-const oldestMs = 35 * 24 * 3_600_000;
-const newestMs = 5 * 60_000;
 
 /**
  * Usage as a provider reports it. Each event gets its own answer, in order; what is answered `accepted` is durable. An event
@@ -26,7 +24,9 @@ export async function ingestUsage(
   const quarantined: Quarantined[] = [];
   const facts: { readonly index: number; readonly event: UsageEvent; readonly fact: NewUsage }[] = [];
   const now = context.clock.now();
-  const keep = (event: UsageEvent, reason: string) =>
+  const source = sourceOf(context.brokerUrl, `provider:${provider}`);
+  const findDelegation = rememberedDelegations(context);
+  const keep = (event: UsageEvent, reason: Quarantined['reason']) =>
     quarantined.push({ id: event.id, provider, reason, at: now, event });
 
   for (const [index, value] of values.entries()) {
@@ -36,22 +36,35 @@ export async function ingestUsage(
       continue;
     }
     const { event } = read;
-    const refusal = await refusalOf(context, provider, event, now);
-    if (refusal === undefined) facts.push({ index, event, fact: factOf(event, now) });
+    const checked = await checkReport(context, findDelegation, { provider, source, event, now });
+    if (checked.ok) facts.push({ index, event, fact: factOf(event, checked.value, now) });
     else {
-      if (refusal.keep) keep(event, refusal.reason);
-      results[index] = { id: event.id, status: 'rejected', reason: refusal.reason, detail: refusal.detail };
+      if (checked.error.keep) keep(event, checked.error.reason);
+      results[index] = refused(event.id, checked.error);
     }
   }
 
   const outcomes = await context.ledger.append(facts.map(({ fact }) => fact));
   for (const [position, { index, event }] of facts.entries()) {
     const outcome = outcomes[position] ?? 'conflict';
-    if (outcome === 'conflict') keep(event, 'conflict');
+    if (outcome === 'conflict') keep(event, outcome);
     results[index] = resultOf(event.id, outcome);
   }
   await quarantineUsage(context, provider, quarantined);
   return results;
+}
+
+/** A batch is often of few calls. A delegation does not change while it is being read. */
+function rememberedDelegations({ delegations }: BillingContext) {
+  const known = new Map<string, Delegation | undefined>();
+  return async (id: string): Promise<Delegation | undefined> => {
+    if (!known.has(id)) known.set(id, await delegations.find(id));
+    return known.get(id);
+  };
+}
+
+function refused(id: string, { reason, detail }: Refusal): EventResult {
+  return { id, status: 'rejected', reason, detail };
 }
 
 function resultOf(id: string, outcome: Appended): EventResult {
@@ -64,65 +77,7 @@ function resultOf(id: string, outcome: Appended): EventResult {
   };
 }
 
-interface EventRefusal {
-  readonly reason: string;
-  readonly detail: string;
-  /** Whether people should see it: it may be usage that was real. */
-  readonly keep: boolean;
-}
-
-async function refusalOf(
-  context: BillingContext,
-  provider: string,
-  event: UsageEvent,
-  now: number,
-): Promise<EventRefusal | undefined> {
-  const own = `urn:${new URL(context.brokerUrl).host}:provider:${provider}`;
-  if (event.source !== own || event.providerid !== provider)
-    return {
-      reason: 'source_not_yours',
-      detail: `source must be ${own}, providerid ${provider}.`,
-      keep: false,
-    };
-  const at = Date.parse(event.time);
-  if (at < now - oldestMs || at > now + newestMs)
-    return { reason: 'time_out_of_range', detail: 'time must be within the last 35 days.', keep: true };
-  for (const key of Object.keys(event.data.quantities)) {
-    const meter = await context.meters.find(key);
-    if (meter === undefined)
-      return { reason: 'unknown_meter', detail: `There is no meter ${key}.`, keep: true };
-    if (meter.authority !== 'provider')
-      return { reason: 'meter_not_yours', detail: `${key} is measured by the broker.`, keep: true };
-  }
-  return unbound(context, provider, event, at);
-}
-
-/** One answer for every way in which a delegation does not fit: whose it is, nobody else learns. */
-async function unbound(
-  context: BillingContext,
-  provider: string,
-  event: UsageEvent,
-  at: number,
-): Promise<EventRefusal | undefined> {
-  const delegation = await context.delegations.find(event.delegationid);
-  const seconds = at / 1000;
-  const fits =
-    delegation !== undefined &&
-    delegation.provider === provider &&
-    delegation.tenant === event.tenantid &&
-    delegation.agent === event.agentid &&
-    seconds >= delegation.issuedAt - skewSeconds &&
-    seconds <= delegation.expiresAt + graceSeconds;
-  return fits
-    ? undefined
-    : {
-        reason: 'delegation_mismatch',
-        detail: 'delegationid does not name a call that this agent received for this tenant at that time.',
-        keep: true,
-      };
-}
-
-function factOf(event: UsageEvent, now: number): NewUsage {
+function factOf(event: UsageEvent, delegation: Delegation, now: number): NewUsage {
   const { quantities, dimensions } = event.data;
   return {
     key: usageKey(event.source, event.id),
@@ -133,12 +88,13 @@ function factOf(event: UsageEvent, now: number): NewUsage {
     provider: event.providerid,
     agent: event.agentid,
     callId: event.callid ?? event.delegationid,
-    txn: event.correlationid ?? '',
+    ...(event.correlationid === undefined ? {} : { correlationId: event.correlationid }),
+    txn: delegation.txn,
     delegationId: event.delegationid,
-    at: Date.parse(event.time),
+    at: parseRfc3339(event.time) ?? now,
     recordedAt: now,
     quantities: Object.fromEntries(
-      Object.entries(quantities).map(([meter, text]) => [meter, parseQuantity(text) ?? '0']),
+      Object.entries(quantities).map(([meter, text]) => [meter, requireQuantity(text)]),
     ),
     ...(dimensions === undefined ? {} : { dimensions }),
   };

@@ -1,4 +1,3 @@
-import { canonicalJson } from '../kernel/canonical-json.ts';
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
 import type { PeriodKey } from './period.ts';
 
@@ -34,7 +33,7 @@ export interface Invoice {
   /** Minor units, as a decimal integer: the sum of the lines. */
   readonly total: string;
   readonly issuedAt: number;
-  /** SHA-256 over the canonical JSON of everything else. */
+  /** SHA-256 over the canonical JSON of everything else, as the API shows it: whoever gets the invoice can check it. */
   readonly contentHash: string;
 }
 
@@ -46,11 +45,6 @@ export type InvoiceDraft = Pick<Invoice, 'id' | 'tenant' | 'period' | 'currency'
 /** Known before the invoice exists, so that a close that is resumed makes the same one. */
 export function invoiceId(period: PeriodKey, tenant: string, currency: string): string {
   return `inv_${sha256(lengthPrefixed(period, tenant, currency)).slice(0, 26)}`;
-}
-
-export function finalise(draft: InvoiceDraft, number: number, issuedAt: number): Invoice {
-  const invoice = { ...draft, number: `INV-${String(number).padStart(6, '0')}`, issuedAt };
-  return { ...invoice, contentHash: sha256(canonicalJson(invoice)) };
 }
 
 /** Of minor units as decimal integers. */

@@ -3,6 +3,7 @@ import { maxValueBytes, maxWritesPerCommit, type Store, type Write } from '../st
 /** Below the store's limit for a value with room to spare: lines carry conditions as long as plans allow. */
 const bytesPerPage = maxValueBytes / 2;
 const linesPerPage = 250;
+const bytesPerCommit = 1_000_000;
 
 /** The writes of a document's lines. Repeating them changes nothing. */
 export function pagesOf(partition: string, lines: readonly unknown[]): readonly Write[] {
@@ -40,8 +41,19 @@ export async function readPages<T>(store: Store, partition: string): Promise<rea
   return lines;
 }
 
-/** In several commits, each safe to repeat: every write says the same each time. */
+/** In several commits of bounded size, each safe to repeat: every write says the same each time. */
 export async function commitAll(store: Store, writes: readonly Write[]): Promise<void> {
-  for (let start = 0; start < writes.length; start += maxWritesPerCommit)
-    await store.commit(writes.slice(start, start + maxWritesPerCommit));
+  let commit: Write[] = [];
+  let bytes = 0;
+  for (const write of writes) {
+    const size = 'value' in write ? Buffer.byteLength(JSON.stringify(write.value)) : 0;
+    if (commit.length === maxWritesPerCommit || (commit.length > 0 && bytes + size > bytesPerCommit)) {
+      await store.commit(commit);
+      commit = [];
+      bytes = 0;
+    }
+    commit.push(write);
+    bytes += size;
+  }
+  if (commit.length > 0) await store.commit(commit);
 }

@@ -4,6 +4,7 @@ import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
 import type { Store } from '../storage/port.ts';
 import type { BillingErrorCode } from './errors.ts';
+import type { Listed, PageRequest } from './paging.ts';
 
 export interface Meter {
   readonly key: string;
@@ -31,13 +32,15 @@ export interface Meters {
   /** Whether the gateway measures it. */
   isBuiltIn(key: string): boolean;
   find(key: string): Promise<Meter | undefined>;
-  list(): Promise<readonly Meter[]>;
+  /** The broker's own, then the others by key. */
+  list(page: PageRequest): Promise<Listed<Meter>>;
   /** A key means one thing for ever: the same again changes nothing, anything else throws `meter_exists`. */
   define(meter: Meter, by: Principal): Promise<Meter>;
 }
 
-const maxMeters = 500;
 const partition = 'meters';
+/** Of pages that begin within the broker's own; the store's cursors have no dot. */
+const builtInCursor = /^own\.(\d)$/;
 
 export function createMeters(deps: {
   readonly store: Store;
@@ -58,9 +61,15 @@ export function createMeters(deps: {
   return {
     isBuiltIn: (key) => builtInByKey.has(key),
     find,
-    async list() {
-      const defined = await deps.store.list<Meter>(partition, { limit: maxMeters });
-      return [...builtIn, ...defined.items.map(({ value }) => value)];
+    async list({ limit, cursor }) {
+      const start = cursor === undefined ? 0 : Number(builtInCursor.exec(cursor)?.[1] ?? builtIn.length);
+      const own = builtIn.slice(start, start + limit);
+      const left = limit - own.length;
+      if (left === 0) return { items: own, cursor: `own.${start + limit}` };
+      const fromStore = cursor !== undefined && !builtInCursor.test(cursor) ? { cursor } : {};
+      const defined = await deps.store.list<Meter>(partition, { limit: left, ...fromStore });
+      const items = [...own, ...defined.items.map(({ value }) => value)];
+      return defined.cursor === undefined ? { items } : { items, cursor: defined.cursor };
     },
     async define(meter, by) {
       const before = await find(meter.key);

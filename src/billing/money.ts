@@ -15,7 +15,17 @@ const exponents: Readonly<Record<string, number>> = {
   UYW: 4,
 };
 
-const known = new Set(Intl.supportedValuesOf('currency'));
+/** Currencies in which somebody can be billed: ISO 4217 without funds, metals and test codes. Not the runtime's list, which varies. */
+const known = new Set(
+  (
+    'AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLF CLP CNY ' +
+    'COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR ' +
+    'IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR ' +
+    'MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD ' +
+    'SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYI UYU UYW UZS VED VES VND VUV WST ' +
+    'XAF XCD XCG XOF XPF YER ZAR ZMW ZWG'
+  ).split(' '),
+);
 
 export function isCurrency(code: string): boolean {
   return known.has(code);

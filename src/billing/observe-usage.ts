@@ -1,7 +1,7 @@
 import type { Write } from '../storage/port.ts';
 import type { BillingContext } from './deps.ts';
-import { usageKey } from './ledger.ts';
 import { parseQuantity } from './quantity.ts';
+import { sourceOf, usageKey } from './usage-record.ts';
 
 /** What the gateway saw. Its `id` is given by its meaning, so that telling it again changes nothing. */
 export interface ObservedUsage {
@@ -31,7 +31,7 @@ export async function observeUsage(
   events: readonly ObservedUsage[],
   alongside: readonly Write[] = [],
 ): Promise<Observed> {
-  const source = `urn:${new URL(context.brokerUrl).host}:gateway`;
+  const source = sourceOf(context.brokerUrl, 'gateway');
   const recordedAt = context.clock.now();
   const ids = events.map(({ id }) => id);
   // The same id twice is one fact, told twice.

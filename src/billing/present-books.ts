@@ -41,10 +41,22 @@ export function presentInvoiceHeader({ total, issuedAt, ...rest }: InvoiceHeader
   return { ...rest, total: amount(total, rest.currency), issuedAt: instant(issuedAt) };
 }
 
-export function presentInvoice({ lines, ...header }: Invoice) {
+export function presentInvoice({ contentHash, ...content }: Invoice) {
+  return { ...presentInvoiceContent(content), contentHash };
+}
+
+/** All that the content hash is over. What is added later belongs beside it, or the hashes of old invoices would not hold. */
+export function presentInvoiceContent(invoice: Omit<Invoice, 'contentHash'>) {
+  const { id, number, tenant, period, currency, total, issuedAt, lines } = invoice;
   return {
-    ...presentInvoiceHeader(header),
-    lines: lines.map((line) => presentLine(line, header.currency)),
+    id,
+    number,
+    tenant,
+    period,
+    currency,
+    total: amount(total, currency),
+    issuedAt: instant(issuedAt),
+    lines: lines.map((line) => presentLine(line, currency)),
   };
 }
 
@@ -61,7 +73,7 @@ export function presentDraftInvoices({ period, invoices, unpriced, unpricedCount
   };
 }
 
-function presentLine({ amount: minor, price: _, dimensions, ...line }: InvoiceLine, currency: string) {
+function presentLine({ amount: minor, dimensions, ...line }: InvoiceLine, currency: string) {
   return {
     ...line,
     ...(dimensions === undefined ? {} : { dimensions: { ...dimensions } }),

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { setContentEtag } from '../api/etag.ts';
 import { requireOperator, requireParty, requirePrincipal } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
@@ -12,11 +13,11 @@ import {
   takes,
 } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
+import type { Contract } from './contract.ts';
 import type { NewPlan } from './define-plan.ts';
 import type { Billing } from './index.ts';
 import type { Plan } from './plan.ts';
-import { contractSchema, newContractSchema, newPlanSchema, planSchema } from './schema.ts';
-import type { Contract } from './contract.ts';
+import { contractSchema, newContractSchema, newPlanSchema, planSchema } from './z-prices.ts';
 
 const tags = ['Prices'];
 
@@ -36,7 +37,7 @@ const listPlans = createRoute({
   path: '/v1/plans',
   operationId: 'listPlans',
   tags,
-  summary: 'List plans',
+  summary: 'List plans: the price list, which every client may read',
   request: { query: pageQuerySchema },
   responses: { 200: answers(pageOf(planSchema), 'One page'), ...problems(400, 401) },
 });
@@ -47,8 +48,8 @@ const getPlan = createRoute({
   operationId: 'getPlan',
   tags,
   summary: 'Read a plan',
-  request: { params: z.object({ plan: slugSchema.openapi({ description: 'Key of the plan' }) }) },
-  responses: { 200: answers(planSchema, 'The plan'), ...problems(401, 404) },
+  request: { params: z.object({ plan: slugSchema }) },
+  responses: { 200: answers(planSchema, 'The plan'), ...problems(400, 401, 404) },
 });
 
 const params = z.object({ provider: providerParam });
@@ -69,11 +70,8 @@ const listContracts = createRoute({
   operationId: 'listContracts',
   tags,
   summary: 'List a provider’s contracts',
-  request: { params },
-  responses: {
-    200: answers(z.object({ items: z.array(contractSchema) }), 'All'),
-    ...problems(401, 403),
-  },
+  request: { params, query: pageQuerySchema },
+  responses: { 200: answers(pageOf(contractSchema), 'One page'), ...problems(400, 401, 403) },
 });
 
 export function addPriceRoutes(router: Router, billing: Billing): void {
@@ -89,7 +87,9 @@ export function addPriceRoutes(router: Router, billing: Billing): void {
     requirePrincipal(c);
     const plan = await billing.findPlan(c.req.valid('param').plan);
     if (plan === undefined) throw new Fault('not_found', 'There is no such plan.');
-    return c.json(presentPlan(plan), 200);
+    const body = presentPlan(plan);
+    setContentEtag(c, body);
+    return c.json(body, 200);
   });
   router.openapi(setContract, async (c) => {
     const by = requireOperator(c);
@@ -99,7 +99,8 @@ export function addPriceRoutes(router: Router, billing: Billing): void {
   router.openapi(listContracts, async (c) => {
     const { provider } = c.req.valid('param');
     requireParty(c, `provider:${provider}`, 'billing:read');
-    return c.json({ items: (await billing.listContracts(provider)).map(presentContract) }, 200);
+    const page = await billing.listContracts(provider, defined(c.req.valid('query')));
+    return c.json(presentPage(page, presentContract), 200);
   });
 }
 

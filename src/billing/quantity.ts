@@ -7,6 +7,13 @@ export function parseQuantity(text: string): string | undefined {
   return value === undefined || value < 0n ? undefined : formatDecimal(value, quantityScale);
 }
 
+/** The same of a text that was checked before. */
+export function requireQuantity(text: string): string {
+  const quantity = parseQuantity(text);
+  if (quantity === undefined) throw new TypeError(`${text} is no quantity`);
+  return quantity;
+}
+
 /** Of a canonical text, at {@link quantityScale}. */
 export function quantityValue(canonical: string): bigint {
   const value = parseDecimal(canonical, quantityScale);

@@ -1,10 +1,7 @@
-import { epochSeconds } from '../kernel/clock.ts';
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
 import type { BillingContext } from './deps.ts';
-import { usageKey } from './ledger.ts';
-import type { Quarantined } from './quarantined.ts';
+import type { Quarantined } from './quarantine-repository.ts';
 
-const quarantinedSeconds = 90 * 24 * 3600;
 /** Leaves room in the commit for the event that reports them. */
 const itemsPerCommit = 90;
 
@@ -14,32 +11,29 @@ export async function quarantineUsage(
   provider: string,
   items: readonly Quarantined[],
 ): Promise<void> {
-  const places = new Map(
-    items.map((item) => [`${item.reason}#${usageKey(item.event.source, JSON.stringify(item.event))}`, item]),
-  );
-  const all = [...places.entries()];
-  for (let start = 0; start < all.length; start += itemsPerCommit)
-    await quarantineSome(context, provider, new Map(all.slice(start, start + itemsPerCommit)));
+  const distinct = [...new Map(items.map((item) => [context.quarantine.placeOf(item).sort, item])).values()];
+  for (let start = 0; start < distinct.length; start += itemsPerCommit)
+    await quarantineSome(context, provider, distinct.slice(start, start + itemsPerCommit));
 }
 
 async function quarantineSome(
   context: BillingContext,
   provider: string,
-  items: ReadonlyMap<string, Quarantined>,
+  items: readonly Quarantined[],
 ): Promise<void> {
-  const partition = `usage-quarantine#${provider}`;
-  const expiresAt = epochSeconds(context.clock) + quarantinedSeconds;
   for (;;) {
-    const known = await context.store.getMany([...items.keys()].map((sort) => ({ partition, sort })));
-    const fresh = [...items.entries()].filter((_, index) => known[index] === undefined);
+    const kept = await context.quarantine.areKept(items);
+    const fresh = items.filter((_, index) => kept[index] !== true);
     if (fresh.length === 0) return;
     const commit = await context.store.commit([
-      ...fresh.map(([sort, value]) => ({ op: 'putIfAbsent', partition, sort, value, expiresAt }) as const),
+      ...fresh.map((item) => context.quarantine.insert(item)),
       ...(await context.events.writes('usage.quarantined.v1', {
-        report: sha256(lengthPrefixed(provider, ...fresh.map(([sort]) => sort))),
+        report: sha256(
+          lengthPrefixed(provider, ...fresh.map((item) => context.quarantine.placeOf(item).sort)),
+        ),
         provider,
         events: fresh.length,
-        reasons: countOf(fresh.map(([, { reason }]) => reason)),
+        reasons: countOf(fresh.map(({ reason }) => reason)),
       })),
     ]);
     if (commit.ok) return;

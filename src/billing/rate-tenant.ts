@@ -3,11 +3,12 @@ import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
 import { Accumulator } from './accumulate.ts';
 import type { BillingContext } from './deps.ts';
 import type { DraftLine, TenantDraft } from './draft-repository.ts';
-import type { UsageRecord } from './ledger.ts';
 import type { Meter } from './meters.ts';
 import { quantityScale, toMinor } from './money.ts';
 import { maxUnpricedShown, type PeriodKey, type Unpriced } from './period.ts';
 import { findPrice, type Plan, rate } from './plan.ts';
+import { plansInForce } from './plan-in-force.ts';
+import type { UsageRecord } from './usage-record.ts';
 
 /** All usage of one price in one charge period. */
 interface Bucket {
@@ -24,8 +25,8 @@ interface Bucket {
 }
 
 /**
- * What a tenant's usage of a period costs, by the plans of its subscriptions. Usage of an earlier charge period is rated
- * together with all that was billed for it before, and the difference goes on a line. Usage without a price is never dropped
+ * What a tenant's usage of a period costs, by the plans that its subscriptions had when it happened. Usage of an earlier charge
+ * period is rated together with all that was billed for it before, and the difference goes on a line. Usage without a price is never dropped
  * in silence: it comes back as `unpriced`.
  */
 export async function rateTenant(
@@ -35,7 +36,7 @@ export async function rateTenant(
 ): Promise<TenantDraft> {
   const rater = new Rater(context, period, tenant);
   let events = 0;
-  for await (const record of context.ledger.ofTenant(period, tenant)) {
+  for await (const record of context.usage.ofTenant(period, tenant)) {
     events++;
     await rater.take(record);
   }
@@ -46,7 +47,7 @@ class Rater {
   readonly #context: BillingContext;
   readonly #period: PeriodKey;
   readonly #tenant: string;
-  readonly #plans = new Map<string, Plan | undefined>();
+  readonly #planOf: ReturnType<typeof plansInForce>;
   readonly #buckets = new Map<string, Bucket>();
   readonly #unpriced = new Map<
     string,
@@ -57,10 +58,11 @@ class Rater {
     this.#context = context;
     this.#period = period;
     this.#tenant = tenant;
+    this.#planOf = plansInForce(context, tenant);
   }
 
   async take(record: UsageRecord): Promise<void> {
-    const plan = await this.#planOf(record.agent);
+    const plan = await this.#planOf(record.agent, record.at);
     for (const [key, quantity] of Object.entries(record.quantities)) {
       const meter = await this.#context.meters.find(key);
       if (meter === undefined) throw new Error(`the ledger names ${key}, which is no meter`);
@@ -73,15 +75,6 @@ class Rater {
     }
   }
 
-  async #planOf(agent: string): Promise<Plan | undefined> {
-    if (this.#plans.has(agent)) return this.#plans.get(agent);
-    const subscription = await this.#context.tenancy.findSubscription(this.#tenant, agent);
-    const plan =
-      subscription?.plan === undefined ? undefined : await this.#context.repository.plan(subscription.plan);
-    this.#plans.set(agent, plan);
-    return plan;
-  }
-
   async #bucket(record: UsageRecord, plan: Plan, price: number, meter: Meter): Promise<Bucket> {
     const key = sha256(lengthPrefixed(record.agent, plan.key, String(price)));
     const name = `${record.chargePeriod} ${key}`;
@@ -90,7 +83,7 @@ class Rater {
     const billed =
       record.chargePeriod === this.#period
         ? undefined
-        : await this.#context.repository.billed(this.#tenant, record.chargePeriod, key);
+        : await this.#context.billed.find(this.#tenant, record.chargePeriod, key);
     const bucket: Bucket = {
       key,
       agent: record.agent,

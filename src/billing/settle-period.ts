@@ -1,15 +1,16 @@
+import { mapAtOnce } from './at-once.ts';
 import type { BillingContext } from './deps.ts';
 import type { InvoiceDraft } from './invoice.ts';
 import type { PeriodKey } from './period.ts';
-import { contractIn } from './set-contract.ts';
 import {
   commissionOf,
   type ContractTotals,
   grossOf,
-  linesByProvider,
   type Settlement,
   type SettlementDraft,
   settlementId,
+  type Share,
+  sharesOf,
 } from './settlement.ts';
 
 export interface Settled {
@@ -25,14 +26,20 @@ export async function settlePeriod(
   drafts: readonly InvoiceDraft[],
   issuedAt: number,
 ): Promise<readonly Settled[]> {
-  const settled: Settled[] = [];
-  for (const { provider, currency, lines } of linesByProvider(drafts)) {
-    const id = settlementId(period, provider, currency);
-    const share = { id, period, provider, currency, lines, issuedAt };
-    const draft = (await context.repository.settlementDraft(period, id)) ?? (await settle(context, share));
-    settled.push({ settlement: { ...draft.header, lines }, totals: draft.totals });
-  }
-  return settled;
+  const providers = [...new Set(drafts.flatMap(({ lines }) => lines.map(({ provider }) => provider)))];
+  const contracts = new Map(
+    await mapAtOnce(
+      providers,
+      async (provider) => [provider, await context.prices.allContracts(provider)] as const,
+    ),
+  );
+  return mapAtOnce(sharesOf(drafts, contracts), async (share) => {
+    const id = settlementId(period, share);
+    const draft =
+      (await context.drafts.findSettlement(period, id)) ??
+      (await settle(context, { id, period, issuedAt, ...share }));
+    return { settlement: { ...draft.header, lines: share.lines }, totals: draft.totals };
+  });
 }
 
 async function settle(
@@ -40,16 +47,15 @@ async function settle(
   {
     id,
     period,
+    issuedAt,
     provider,
     currency,
+    contract,
     lines,
-    issuedAt,
-  }: Pick<Settlement, 'id' | 'period' | 'provider' | 'currency' | 'lines' | 'issuedAt'>,
+  }: Share & Pick<Settlement, 'id' | 'period' | 'issuedAt'>,
 ): Promise<SettlementDraft> {
-  const { repository } = context;
-  const contract = contractIn(await repository.contracts(provider), currency, period);
   const gross = grossOf(lines);
-  const before = contract === undefined ? undefined : await repository.contractTotals(contract.id);
+  const before = contract === undefined ? undefined : await context.books.contractTotals(contract.id);
   const commission = contract === undefined ? 0n : commissionOf(gross, contract.commissionBps, before);
   const draft: SettlementDraft = {
     header: {
@@ -73,7 +79,7 @@ async function settle(
           },
         }),
   };
-  const commit = await repository.commit([repository.insertSettlementDraft(draft)]);
+  if (await context.drafts.saveSettlement(draft)) return draft;
   // Of two closes that run at once, the first one's draft counts.
-  return commit.ok ? draft : ((await repository.settlementDraft(period, id)) ?? draft);
+  return (await context.drafts.findSettlement(period, id)) ?? draft;
 }

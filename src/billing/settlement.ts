@@ -1,9 +1,10 @@
 import { divideRounded } from '../kernel/decimal.ts';
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
+import { type Contract, contractIn } from './contract.ts';
 import { type InvoiceDraft, type InvoiceLine, sumOf } from './invoice.ts';
 import type { PeriodKey } from './period.ts';
 
-/** What a provider earned in a period in one currency, and what it is paid. Amounts are minor units, as decimal integers. */
+/** What a provider earned under one contract in a period, and what it is paid. Amounts are minor units, as decimal integers. */
 export interface Settlement {
   readonly id: string;
   readonly provider: string;
@@ -39,31 +40,43 @@ export interface ContractTotals {
   readonly commission: string;
 }
 
-export function settlementId(period: PeriodKey, provider: string, currency: string): string {
-  return `stl_${sha256(lengthPrefixed(period, provider, currency)).slice(0, 26)}`;
+/** What one statement is about. */
+export interface Share {
+  readonly provider: string;
+  readonly currency: string;
+  readonly contract: Contract | undefined;
+  readonly lines: readonly SettlementLine[];
 }
 
-/** Commission on everything so far, less what was taken already: half a minor unit goes up. */
+/** Known before the settlement exists, so that a close that is resumed makes the same one. */
+export function settlementId(period: PeriodKey, { provider, currency, contract }: Share): string {
+  return `stl_${sha256(lengthPrefixed(period, provider, currency, contract?.id ?? '')).slice(0, 26)}`;
+}
+
+/** Commission on everything so far, less what was taken already: rounded once, half a minor unit away from zero. */
 export function commissionOf(gross: bigint, bps: number, before: ContractTotals | undefined): bigint {
   const cumulative = gross + BigInt(before?.gross ?? '0');
   return divideRounded(cumulative * BigInt(bps), 10_000n) - BigInt(before?.commission ?? '0');
 }
 
-/** Each provider's lines of all invoices, by provider and currency, in order. */
-export function linesByProvider(drafts: readonly InvoiceDraft[]): readonly {
-  readonly provider: string;
-  readonly currency: string;
-  readonly lines: readonly SettlementLine[];
-}[] {
-  const groups = new Map<string, { provider: string; currency: string; lines: SettlementLine[] }>();
+/**
+ * The lines of all invoices by provider, currency and contract, in order. A line belongs to the contract of the month that it is
+ * for: a correction gives commission back at the rate at which it was taken.
+ */
+export function sharesOf(
+  drafts: readonly InvoiceDraft[],
+  contracts: ReadonlyMap<string, readonly Contract[]>,
+): readonly Share[] {
+  const shares = new Map<string, Share & { readonly lines: SettlementLine[] }>();
   for (const { tenant, currency, lines } of drafts)
     for (const { provider, agent, meter, chargePeriod, quantity, amount } of lines) {
-      const key = `${provider} ${currency}`;
-      const group = groups.get(key) ?? { provider, currency, lines: [] };
-      groups.set(key, group);
-      group.lines.push({ tenant, agent, meter, chargePeriod, quantity, amount });
+      const contract = contractIn(contracts.get(provider) ?? [], currency, chargePeriod);
+      const key = [provider, currency, contract?.id ?? ''].join(' ');
+      const share = shares.get(key) ?? { provider, currency, contract, lines: [] };
+      shares.set(key, share);
+      share.lines.push({ tenant, agent, meter, chargePeriod, quantity, amount });
     }
-  return [...groups.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+  return [...shares.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, share]) => share);
 }
 
 export function grossOf(lines: readonly SettlementLine[]): bigint {

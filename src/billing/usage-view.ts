@@ -1,10 +1,10 @@
-import { Fault } from '../kernel/fault.ts';
 import { formatDecimal } from '../kernel/decimal.ts';
+import { Fault } from '../kernel/fault.ts';
+import { Accumulator } from './accumulate.ts';
 import type { BillingContext } from './deps.ts';
-import type { UsageRecord } from './ledger.ts';
 import { quantityScale } from './money.ts';
 import { nextPeriod, type PeriodKey, periodOf } from './period.ts';
-import { Accumulator } from './accumulate.ts';
+import type { UsageRecord } from './usage-record.ts';
 
 export const groupings = ['tenant', 'provider', 'agent', 'meter', 'kind'] as const;
 export const windows = ['hour', 'day', 'month'] as const;
@@ -28,7 +28,7 @@ export interface UsageRow {
   readonly tenant?: string;
   readonly provider?: string;
   readonly agent?: string;
-  readonly kind?: string;
+  readonly kind?: UsageRecord['kind'];
   readonly meter: string;
   readonly quantity: string;
   readonly events: number;
@@ -81,21 +81,21 @@ export async function viewUsage(context: BillingContext, query: UsageQuery): Pro
 
 async function* recordsFor(context: BillingContext, query: UsageQuery): AsyncIterable<UsageRecord> {
   const last = nextPeriod(periodOf(query.to - 1), laterPeriods);
-  const known = await context.ledger.periods();
+  const known = await context.usage.periods();
   for (const period of known.filter((candidate) => candidate >= periodOf(query.from) && candidate <= last))
     yield* inPeriod(context, query, period);
 }
 
 async function* inPeriod(
-  { ledger }: BillingContext,
+  { usage }: BillingContext,
   { tenant, provider, agent }: UsageQuery,
   period: PeriodKey,
 ): AsyncIterable<UsageRecord> {
   const ofAgent = agent?.slice(0, agent.indexOf('/'));
-  if (tenant !== undefined) yield* ledger.ofTenant(period, tenant, agent);
+  if (tenant !== undefined) yield* usage.ofTenant(period, tenant, agent);
   else if (provider !== undefined || ofAgent !== undefined)
-    yield* ledger.ofProvider(period, provider ?? ofAgent ?? '', agent);
-  else for await (const one of ledger.tenants(period)) yield* ledger.ofTenant(period, one);
+    yield* usage.ofProvider(period, provider ?? ofAgent ?? '', agent);
+  else for await (const one of usage.tenants(period)) yield* usage.ofTenant(period, one);
 }
 
 function fits(record: UsageRecord, { tenant, provider, agent, from, to }: UsageQuery): boolean {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
 import { showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
@@ -28,6 +28,7 @@ const settlementColumns: readonly Column[] = [
   { title: 'ID', value: 'id' },
   { title: 'PROVIDER', value: 'provider' },
   { title: 'PERIOD', value: 'period' },
+  { title: 'CONTRACT', value: 'contract' },
   { title: 'GROSS', value: 'gross', alignRight: true },
   { title: 'COMMISSION', value: 'commission', alignRight: true },
   { title: 'NET', value: 'net', alignRight: true },
@@ -43,6 +44,11 @@ const journalColumns: readonly Column[] = [
 /** Rating a month takes long; an interrupted close goes on where it stopped. */
 export const closeTimeoutMs = 290_000;
 
+interface CloseOptions extends ConnectionOptions {
+  readonly early?: boolean;
+  readonly state?: boolean;
+}
+
 interface DocumentFilter extends PagingOptions {
   readonly tenant?: string;
   readonly provider?: string;
@@ -55,9 +61,9 @@ export function addBillingCommands(program: Command, io: CliIo): void {
     .description('The month’s books: periods, invoices, settlements.');
 
   withExamples(
-    withConnection(billing.command('periods'))
+    withPaging(billing.command('periods'))
       .description('Lists the months that have usage.')
-      .action((options: ConnectionOptions) =>
+      .action((options: PagingOptions) =>
         showList(io, options, { path: '/v1/billing/periods' }, periodColumns),
       ),
     'billing periods',
@@ -74,15 +80,17 @@ export function addBillingCommands(program: Command, io: CliIo): void {
     withConnection(billing.command('close').argument('<month>', 'such as 2026-01'))
       .description('Closes a month: its invoices and settlements become final. Safe to repeat.')
       .option('--early', 'before the month and its grace are over; what comes later posts to the next')
-      .action((period: string, { early, ...options }: ConnectionOptions & { readonly early?: boolean }) =>
+      .addOption(new Option('--state', 'only say how far the close is; close nothing').conflicts('early'))
+      .action((period: string, { early, state, ...options }: CloseOptions) =>
         showOne(io, options, {
-          method: 'POST',
+          method: state === true ? 'GET' : 'POST',
           path: apiPath('v1', 'billing', 'periods', period, 'close'),
           timeoutMs: closeTimeoutMs,
           ...(early === true ? { body: { early } } : {}),
         }),
       ),
     'billing close 2026-01',
+    'billing close 2026-01 --state',
     'billing close 2026-01 --json | jq ".tieOut[] | select(.ok | not)"',
   );
   withExamples(

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { requestBody, showList, showOne } from './answers.ts';
-import type { ConnectionOptions } from './connection.ts';
 import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import { type BodyOptions, withBody, withConnection } from './options.ts';
+import { type BodyOptions, type PagingOptions, withBody, withPaging } from './options.ts';
 import type { Column } from './table.ts';
 
 const columns: readonly Column[] = [
@@ -22,9 +21,9 @@ interface NewMeter extends BodyOptions {
 export function addMeterCommands(program: Command, io: CliIo): void {
   const meters = program.command('meters').description('What is counted, and whose word counts.');
   withExamples(
-    withConnection(meters.command('list'))
-      .description('Lists meters.')
-      .action((options: ConnectionOptions) => showList(io, options, { path: '/v1/meters' }, columns)),
+    withPaging(meters.command('list'))
+      .description('Lists meters, the broker’s own first.')
+      .action((options: PagingOptions) => showList(io, options, { path: '/v1/meters' }, columns)),
     'meters list',
   );
   withExamples(

@@ -80,9 +80,9 @@ export function addPriceCommands(program: Command, io: CliIo): void {
 
   const contracts = program.command('contracts').description('The operator’s commission with each provider.');
   withExamples(
-    withConnection(contracts.command('list').argument('<provider>', 'its id'))
+    withPaging(contracts.command('list').argument('<provider>', 'its id'))
       .description('Lists a provider’s contracts.')
-      .action((provider: string, options: ConnectionOptions) =>
+      .action((provider: string, options: PagingOptions) =>
         showList(io, options, { path: apiPath('v1', 'providers', provider, 'contracts') }, contractColumns),
       ),
     'contracts list skyways',

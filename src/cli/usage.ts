@@ -66,9 +66,9 @@ export function addUsageCommands(program: Command, io: CliIo): void {
   );
   addReport(usage, io);
   withExamples(
-    withPaging(usage.command('quarantine').argument('<provider>', 'who reported'))
+    withPaging(usage.command('quarantine').argument('[provider]', 'who reported (default: the token’s own)'))
       .description('Lists events that a provider reported and that are not billed, and why.')
-      .action((provider: string, options: PagingOptions) =>
+      .action((provider: string | undefined, options: PagingOptions) =>
         showList(io, options, { path: '/v1/usage/quarantine', query: { provider } }, quarantineColumns),
       ),
     'usage quarantine skyways --all',
@@ -80,7 +80,7 @@ export function withUsageFilter(command: Command): Command {
   return command
     .option('--agent <agent>', 'of provider/agent')
     .option('--meter <key>', 'of this meter')
-    .option('--from <time>', 'RFC 3339 time in UTC (default: the first of this month)')
+    .option('--from <time>', 'RFC 3339 time, or a day such as 2026-01-31 (default: the first of this month)')
     .option('--to <time>', 'exclusive (default: now)')
     .option('--window <window>', 'a sum for each hour, day or month')
     .option(

@@ -73,7 +73,7 @@ export function usageEvent(
 function decimal(meter: string, amount: string | number | bigint): string {
   const text = String(amount);
   const exact = typeof amount !== 'number' || Number.isSafeInteger(amount);
-  if (!exact || !/^\d{1,18}(?:\.\d{1,9})?$/.test(text))
+  if (!exact || !/^(?:0|[1-9]\d{0,17})(?:\.\d{1,9})?$/.test(text))
     throw new TypeError(
       `The quantity of ${meter} must be a whole number, or a decimal string with at most 9 places: got ${text}.`,
     );

@@ -40,6 +40,7 @@ export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[
     refuse(`a commit takes at most ${maxWritesPerCommit} writes, not ${writes.length}`);
   const seen = new Set<string>();
   let total = 0;
+  const texts = new Map<unknown, string>();
   const prepared = writes.map((write) => {
     checkKey(write);
     const id = `${write.partition.length}:${write.partition}${write.sort}`;
@@ -49,8 +50,10 @@ export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[
     if (!('value' in write)) return { write, json: '' };
     if (write.expiresAt !== undefined && !(Number.isSafeInteger(write.expiresAt) && write.expiresAt > 0))
       refuse('expiresAt must be a whole number of epoch seconds');
-    const json: string | undefined = JSON.stringify(write.value);
+    // One value under several keys is common: it is made text once.
+    const json: string | undefined = texts.get(write.value) ?? JSON.stringify(write.value);
     if (json === undefined) throw new TypeError('a record’s value must be JSON');
+    texts.set(write.value, json);
     const bytes = Buffer.byteLength(json);
     if (bytes > maxValueBytes) refuse(`a value may have ${maxValueBytes} bytes, this one has ${bytes}`);
     total += bytes;

@@ -202,11 +202,12 @@ function presentTenant({ residency, createdAt, updatedAt, ...rest }: Tenant) {
   };
 }
 
-function presentSubscription({ scopes, createdAt, expiresAt, ...rest }: Subscription) {
+function presentSubscription({ scopes, createdAt, expiresAt, cancelledAt, ...rest }: Subscription) {
   return {
     ...rest,
     scopes: [...scopes],
     createdAt: instant(createdAt),
     ...(expiresAt === undefined ? {} : { expiresAt: instant(expiresAt) }),
+    ...(cancelledAt === undefined ? {} : { cancelledAt: instant(cancelledAt) }),
   };
 }

@@ -72,5 +72,6 @@ export const subscriptionSchema = z
     status: z.enum(['active', 'cancelled']),
     createdAt: instantSchema,
     expiresAt: instantSchema.optional(),
+    cancelledAt: instantSchema.optional(),
   })
   .openapi('Subscription');

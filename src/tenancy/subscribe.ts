@@ -56,7 +56,7 @@ export async function subscribe(
     createdAt: now,
   };
   const commit = await context.repository.commit([
-    context.repository.saveSubscription(subscription, existing?.version ?? null),
+    ...context.repository.saveSubscription(subscription, existing?.version ?? null),
     context.repository.tenantIsAt(tenant, owner.version),
     ...context.audit.writes({
       action: 'subscription.create',
@@ -88,9 +88,13 @@ export async function cancelSubscription(
   const record = await findById(context, tenant, id);
   if (record === undefined) throw new Fault('not_found', `Tenant ${tenant} has no subscription ${id}.`);
   if (record.value.status === 'cancelled') return record.value;
-  const subscription: Subscription = { ...record.value, status: 'cancelled' };
+  const subscription: Subscription = {
+    ...record.value,
+    status: 'cancelled',
+    cancelledAt: context.clock.now(),
+  };
   const commit = await context.repository.commit([
-    context.repository.saveSubscription(subscription, record.version),
+    ...context.repository.saveSubscription(subscription, record.version),
     ...context.audit.writes({
       action: 'subscription.cancel',
       outcome: 'allowed',

@@ -1,4 +1,11 @@
-import { maxKeysPerRead, type Page, type Store, type StoredRecord, type Write } from '../storage/port.ts';
+import {
+  maxKeysPerRead,
+  type Page,
+  type ReadOptions,
+  type Store,
+  type StoredRecord,
+  type Write,
+} from '../storage/port.ts';
 import type { Subscription, Tenant } from './tenant.ts';
 
 export interface PageRequest {
@@ -16,7 +23,8 @@ export function createTenantRepository(store: Store) {
   });
 
   return {
-    tenant: (id: string): Promise<StoredRecord<Tenant> | undefined> => store.get<Tenant>(tenantKey(id)),
+    tenant: (id: string, options?: ReadOptions): Promise<StoredRecord<Tenant> | undefined> =>
+      store.get<Tenant>(tenantKey(id), options),
 
     tenants: async (page: PageRequest): Promise<Page<Tenant>> => {
       const index = await store.list<null>('tenants', {
@@ -28,8 +36,12 @@ export function createTenantRepository(store: Store) {
       return index.cursor === undefined ? { items } : { items, cursor: index.cursor };
     },
 
-    subscription: (tenant: string, agent: string): Promise<StoredRecord<Subscription> | undefined> =>
-      store.get<Subscription>(subscriptionKey(tenant, agent)),
+    subscription: (
+      tenant: string,
+      agent: string,
+      options?: ReadOptions,
+    ): Promise<StoredRecord<Subscription> | undefined> =>
+      store.get<Subscription>(subscriptionKey(tenant, agent), options),
 
     subscriptions: (tenant: string, page: PageRequest): Promise<Page<Subscription>> =>
       store.list<Subscription>(`subscriptions#${tenant}`, page),
@@ -46,10 +58,33 @@ export function createTenantRepository(store: Store) {
       value,
     }),
 
-    /** Unchanged since `version`; `null`: not there yet. */
-    saveSubscription: (value: Subscription, version: string | null): Write => {
+    /** All that there were, oldest first. */
+    subscriptionHistory: async (tenant: string, agent: string): Promise<readonly Subscription[]> => {
+      const found: Subscription[] = [];
+      let cursor: string | undefined;
+      do {
+        const page: Page<Subscription> = await store.list<Subscription>(`subscription-history#${tenant}`, {
+          sortPrefix: `${agent}#`,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        found.push(...page.items.map(({ value }) => value));
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      return found;
+    },
+
+    /** The current one unchanged since `version`; `null`: not there yet. */
+    saveSubscription: (value: Subscription, version: string | null): readonly Write[] => {
       const place = { ...subscriptionKey(value.tenant, value.agent), value };
-      return version === null ? { op: 'putIfAbsent', ...place } : { op: 'putIfVersion', ...place, version };
+      return [
+        version === null ? { op: 'putIfAbsent', ...place } : { op: 'putIfVersion', ...place, version },
+        {
+          op: 'put',
+          partition: `subscription-history#${value.tenant}`,
+          sort: `${value.agent}#${String(value.createdAt).padStart(14, '0')}#${value.id}`,
+          value,
+        },
+      ];
     },
 
     tenantIsAt: (id: string, version: string): Write => ({ op: 'check', ...tenantKey(id), version }),

@@ -14,7 +14,7 @@ export interface Tenant {
   readonly updatedAt: number;
 }
 
-/** A tenant's right to use an agent. There is one record for (tenant, agent), whatever its status. */
+/** A tenant's right to use an agent. The last one of (tenant, agent) is what counts now; those before it are history. */
 export interface Subscription {
   readonly id: string;
   readonly tenant: string;
@@ -27,9 +27,10 @@ export interface Subscription {
   readonly audTenant?: string;
   readonly approver?: string;
   readonly status: 'active' | 'cancelled';
-  readonly createdAt: number;
   /** Epoch milliseconds. */
+  readonly createdAt: number;
   readonly expiresAt?: number;
+  readonly cancelledAt?: number;
 }
 
 export function isLive(subscription: Subscription | undefined, now: number): subscription is Subscription {

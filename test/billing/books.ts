@@ -1,5 +1,9 @@
-import type { Price } from '../../src/billing/plan.ts';
 import type { Billing } from '../../src/billing/index.ts';
+import type { Invoice } from '../../src/billing/invoice.ts';
+import type { Price } from '../../src/billing/plan.ts';
+import { presentInvoice } from '../../src/billing/present-books.ts';
+import { canonicalJson } from '../../src/kernel/canonical-json.ts';
+import { sha256 } from '../../src/kernel/digest.ts';
 import { day, everything, ingest, operator, type World } from './world.ts';
 
 /** Stripe's published example of graduated tiers. */
@@ -81,4 +85,13 @@ export async function linesOf(world: World, period: string, tenant = 'acme'): Pr
         [chargePeriod, meter, quantity, amount].join(' '),
       ),
     );
+}
+
+/** The hash that whoever gets the invoice computes, from what the API answers. */
+export function hashOfAnswer(invoice: Invoice): string {
+  const { contentHash: _, ...content } = JSON.parse(JSON.stringify(presentInvoice(invoice))) as Record<
+    string,
+    unknown
+  >;
+  return sha256(canonicalJson(content));
 }

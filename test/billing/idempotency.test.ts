@@ -68,6 +68,18 @@ describe.each(engines)('one fact is one fact, on $name', (engine) => {
     expect(await usageOf(world, 'tokens')).toEqual(['1', 1]);
   });
 
+  it('within one batch, also when its first one is not what is known: the ledger decides', async () => {
+    const event = world.event({ id: 'e1' });
+    const other = world.event({ id: 'e1', quantities: { tokens: '9' } });
+    await ingest(world, [event]);
+    expect(await ingest(world, [other, event, other])).toEqual([
+      'e1 conflict',
+      'e1 duplicate',
+      'e1 conflict',
+    ]);
+    expect(await usageOf(world, 'tokens')).toEqual(['1', 1]);
+  });
+
   it('is each provider’s own: the same id of two providers is two facts', async () => {
     const mine = world.event({ id: 'e1' });
     const theirs = world.event({ id: 'e1', agent: 'cloudly/notes', quantities: { tokens: '10' } });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { usageShards } from '../../src/billing/usage-repository.ts';
 import { engines } from '../support/stores.ts';
 import { day, type Event, everything, ingest, newWorld, operator, usageOf, type World } from './world.ts';
 
@@ -131,6 +132,67 @@ describe.each(engines)('reported usage on $name', (engine) => {
       );
       expect(await one(event)).toBe(`e1 ${answer}`);
     });
+  });
+
+  describe('what an event says twice', () => {
+    const hops = ['A', 'B'].map((letter) => letter.repeat(43));
+    it.each<[string, Event, string]>([
+      ['its subject', { subject: 'acme/skyways/flights' }, 'accepted'],
+      ['another tenant as its subject', { subject: 'globex/skyways/flights' }, 'subject_mismatch'],
+      ['another agent as its subject', { subject: 'acme/skyways/hotels' }, 'subject_mismatch'],
+      ['a subject without the provider', { subject: 'acme/flights' }, 'subject_mismatch'],
+      ['where its chain began', { delegationroot: hops[0] ?? '' }, 'accepted'],
+      ['another beginning', { delegationroot: hops[1] ?? '' }, 'delegation_mismatch'],
+      ['how deep it is', { delegationdepth: 3 }, 'accepted'],
+      ['another depth', { delegationdepth: 2 }, 'delegation_mismatch'],
+      [
+        'all of it',
+        { delegationroot: hops[0] ?? '', delegationdepth: 3, subject: 'acme/skyways/flights' },
+        'accepted',
+      ],
+      [
+        'null for what is not said',
+        { subject: null, delegationroot: null, delegationdepth: null },
+        'accepted',
+      ],
+    ])('has to be true: %s', async (_, change, answer) => {
+      const { id } = world.delegate({
+        depth: 3,
+        chain: { delegations: hops, clients: [], agents: [], agreements: [] },
+      });
+      expect(await one(world.event({ id: 'e1' }, { delegationid: id, ...change }))).toBe(`e1 ${answer}`);
+      expect(await quarantine()).toEqual(answer === 'accepted' ? [] : [`e1 ${answer}`]);
+      expect(await usageOf(world, 'tokens')).toEqual(answer === 'accepted' ? ['1', 1] : ['0', 0]);
+    });
+
+    it('has itself as root when it is the first of its chain', async () => {
+      const { id } = world.delegate();
+      expect(await one(world.event({ id: 'e1' }, { delegationid: id, delegationroot: id }))).toBe(
+        'e1 accepted',
+      );
+    });
+
+    it('is of the transaction of its delegation, whatever the provider correlates it with', async () => {
+      const { id } = world.delegate({ txn: 'txn-of-the-chain' });
+      await one(world.event({ id: 'e1' }, { delegationid: id, correlationid: 'my own' }));
+      const shards = usageShards('2026-01', 'acme').all;
+      const [record] = await everything((page) => world.store.list<object>(shards, page));
+      expect(record).toMatchObject({ txn: 'txn-of-the-chain', correlationId: 'my own', delegationId: id });
+    });
+  });
+
+  it('of a delegation that was revoked is that of the time before, and of what was under way', async () => {
+    const now = world.clock.now() / 1000;
+    const { id } = world.delegate({
+      issuedAt: now - 5 * 86_400,
+      expiresAt: now,
+      revokedAt: now - 4 * 86_400,
+    });
+    const at = (seconds: number) =>
+      one(world.event({ id: `at ${seconds}`, at: (now + seconds) * 1000 }, { delegationid: id }));
+    expect(await at(-4 * 86_400)).toBe(`at -345600 accepted`);
+    expect(await at(-3 * 86_400)).toBe(`at -259200 accepted`);
+    expect(await at(-3 * 86_400 + 1)).toBe(`at -259199 delegation_mismatch`);
   });
 
   describe('hostile quantities', () => {

@@ -55,7 +55,7 @@ describe.each(engines)('prices on $name', (engine) => {
     });
 
     it('are listed, built-in ones first', async () => {
-      const keys = (await world.billing.meters.list()).map(({ key }) => key);
+      const keys = (await world.billing.meters.list({ limit: 50 })).items.map(({ key }) => key);
       expect(keys.slice(0, 2)).toEqual(['calls', 'tasks']);
       expect(keys.slice(6)).toEqual(['pages', 'tokens']);
     });
@@ -183,10 +183,9 @@ describe.each(engines)('prices on $name', (engine) => {
         ...terms,
         createdAt: world.clock.now(),
       });
-      expect((await world.billing.listContracts('skyways')).map(({ id }) => id)).toEqual([
-        'skyways-eur-2026-02',
-        'skyways-usd-2026-02',
-      ]);
+      expect(
+        (await everything((page) => world.billing.listContracts('skyways', page))).map(({ id }) => id),
+      ).toEqual(['skyways-eur-2026-02', 'skyways-usd-2026-02']);
     });
 
     it('are refused for a provider or a currency that is none', async () => {

@@ -7,6 +7,7 @@ import type { JsonValue } from '../../src/kernel/json.ts';
 import type { Principal } from '../../src/kernel/principal.ts';
 import type { Page, Store, StoredRecord } from '../../src/storage/port.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import type { Tenancy } from '../../src/tenancy/index.ts';
 import type { Delegation } from '../../src/trust/index.ts';
 import { testClock, type TestClock } from '../support/clock.ts';
 import { engines, type TestEngine } from '../support/stores.ts';
@@ -34,9 +35,11 @@ export interface World {
   readonly billing: Billing;
   /** Live: tests change it as they go. */
   readonly plans: Map<string, string>;
+  /** `tenant agent` → the subscriptions there were, where one plan for all time is not enough. */
+  readonly histories: Map<string, readonly { readonly plan?: string; readonly createdAt: number }[]>;
   readonly delegations: Map<string, Delegation>;
   /** Billing as another process on the same data, or on the same data through another door. */
-  reopen(store?: Store): Billing;
+  reopen(store?: Store, tenancy?: Pick<Tenancy, 'subscriptionHistory'>): Billing;
   delegate(change?: Partial<Delegation>): Delegation;
   event(input: EventInput, change?: Event): Event;
   observed(input: EventInput): ObservedUsage;
@@ -48,32 +51,29 @@ export async function newWorld(engine: TestEngine = defaultEngine()): Promise<Wo
   const clock = testClock();
   const { store, dispose } = await engine.open(clock);
   const plans = new Map<string, string>();
+  const histories: World['histories'] = new Map();
   const delegations = new Map<string, Delegation>();
 
-  const reopen = (through: Store = store): Billing =>
+  const subscriptions: Pick<Tenancy, 'subscriptionHistory'> = {
+    subscriptionHistory: (tenant, agent) => {
+      const plan = plans.get(`${tenant} ${agent}`);
+      const always = [{ createdAt: 0, ...(plan === undefined ? {} : { plan }) }];
+      const history = histories.get(`${tenant} ${agent}`) ?? always;
+      return Promise.resolve(
+        history.map((terms) => ({ id: 'sub', tenant, agent, scopes: [], status: 'active', ...terms })),
+      );
+    },
+  };
+  const reopen = (through: Store = store, tenancy = subscriptions): Billing =>
     createBilling({
       store: through,
       clock,
-      ids: systemIds,
       log: createLog({ level: 'silent' }),
       audit: createAudit({ store: through, clock, ids: systemIds }),
       events: createEvents({ store: through, clock, ids: systemIds, brokerUrl }),
       brokerUrl,
       delegations: { find: (id) => Promise.resolve(delegations.get(id)) },
-      tenancy: {
-        findSubscription: (tenant, agent) => {
-          const plan = plans.get(`${tenant} ${agent}`);
-          return Promise.resolve({
-            id: `sub-${tenant}`,
-            tenant,
-            agent,
-            scopes: [],
-            status: 'active',
-            createdAt: 0,
-            ...(plan === undefined ? {} : { plan }),
-          });
-        },
-      },
+      tenancy,
       registry: {
         getProvider: (id) =>
           Promise.resolve(
@@ -89,6 +89,7 @@ export async function newWorld(engine: TestEngine = defaultEngine()): Promise<Wo
     clock,
     billing: reopen(),
     plans,
+    histories,
     delegations,
     reopen,
     dispose,
@@ -199,6 +200,11 @@ export async function usageOf(
   const now = world.clock.now();
   const rows = await world.billing.viewUsage({ from: now - 200 * day, to: now + day, meter, groupBy: [] });
   return [rows[0]?.quantity ?? '0', rows[0]?.events ?? 0];
+}
+
+/** Every month that has usage. */
+export async function periodsOf({ billing }: Pick<World, 'billing'>): Promise<readonly string[]> {
+  return (await billing.listPeriods({ limit: 200 })).items;
 }
 
 /** Everything that a paged list holds. */

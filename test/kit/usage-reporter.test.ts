@@ -229,7 +229,7 @@ describe('createUsageReporter', () => {
     expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(['undelivered', 'undelivered']);
   });
 
-  it.each([[0.1], [-1], ['1e3'], ['-1'], ['1.0000000001'], [Number.NaN], [2 ** 60]])(
+  it.each([[0.1], [-1], ['1e3'], ['-1'], ['007'], ['1.0000000001'], [Number.NaN], [2 ** 60]])(
     'refuses the quantity %s at once',
     (quantity) => {
       expect(() => open().report({ ...usage('x'), quantities: { searches: quantity } })).toThrow(TypeError);

@@ -233,7 +233,7 @@ describe.each(engines)('tenancy routes on $name', (engine) => {
       const list = () => call('GET', '/v1/tenants/acme/subscriptions', { as: 'acme-reader' });
       expect((await list()).json).toEqual({ items: [made.json] });
       const cancel = () => call('DELETE', `/v1/tenants/acme/subscriptions/${String(id)}`, { as: 'acme' });
-      const cancelled = { ...made.json, status: 'cancelled' };
+      const cancelled = { ...made.json, status: 'cancelled', cancelledAt: made.json?.['createdAt'] };
       expect([(await cancel()).json, (await cancel()).json]).toEqual([cancelled, cancelled]);
       expect((await list()).json).toEqual({ items: [cancelled] });
     });

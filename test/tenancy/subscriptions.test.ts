@@ -127,7 +127,7 @@ describe.each(engines)('subscriptions on $name', (engine) => {
     it('ends it, keeps the record, and says so in the audit', async () => {
       const made = await subscribe();
       const cancelled = await tenancy.cancelSubscription('acme', made.id, operator);
-      expect(cancelled).toEqual({ ...made, status: 'cancelled' });
+      expect(cancelled).toEqual({ ...made, status: 'cancelled', cancelledAt: world.clock.now() });
       expect(await tenancy.findSubscription('acme', agent)).toEqual(cancelled);
       expect((await since(2))[0]).toEqual({
         action: 'subscription.cancel',
@@ -171,7 +171,40 @@ describe.each(engines)('subscriptions on $name', (engine) => {
       for (const name of agents) await subscribe({ agent: name });
       const last = await tenancy.findSubscription('acme', agents.at(-1) ?? '');
       const cancelled = await tenancy.cancelSubscription('acme', last?.id ?? '', operator);
-      expect(cancelled).toEqual({ ...last, status: 'cancelled' });
+      expect(cancelled).toEqual({ ...last, status: 'cancelled', cancelledAt: world.clock.now() });
+    });
+  });
+
+  describe('history', () => {
+    const history = (tenant = 'acme', of = agent) => tenancy.subscriptionHistory(tenant, of);
+
+    it('has every one there was, oldest first, as it ended', async () => {
+      const first = await subscribe({ plan: 'metered' });
+      world.clock.advance(5000);
+      const cancelled = await tenancy.cancelSubscription('acme', first.id, operator);
+      const second = await subscribe({ expiresAt: world.clock.now() + 1000 });
+      world.clock.advance(1000);
+      const third = await subscribe();
+      expect(await history()).toEqual([cancelled, second, third]);
+      expect(cancelled).toMatchObject({ createdAt: first.createdAt, cancelledAt: first.createdAt + 5000 });
+    });
+
+    it('is each tenant’s and each agent’s own', async () => {
+      await tenancy.createTenant({ id: 'acme-2', name: 'Other', tier: 'standard' }, operator);
+      world.offered.set('skyways/flights-2', ['a2a:invoke']);
+      const own = await subscribe();
+      await subscribe({ agent: 'skyways/flights-2' });
+      await subscribe({}, 'acme-2');
+      expect(await history()).toEqual([own]);
+      expect(await history('acme', 'skyways/flight')).toEqual([]);
+    });
+
+    it('is told whole, however long it is', async () => {
+      for (let turn = 0; turn < 105; turn++) {
+        const { id } = await subscribe();
+        await tenancy.cancelSubscription('acme', id, operator);
+      }
+      expect(await history()).toHaveLength(105);
     });
   });
 
