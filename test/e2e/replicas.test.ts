@@ -177,6 +177,7 @@ describe.skipIf(dynamoDbEndpoint === undefined)('two replicas on one table', () 
       const ask = await warmLine(acme, token, market);
       await call(onA, 'POST', `/v1/agreements/${agreement}/revoke`, { reason: 'test' });
       await inForce(ask, '403 AGREEMENT_REVOKED');
+      expect((await ask()).reason).toBe('AGREEMENT_REVOKED');
     }, 60_000);
 
     it('a signing key that is compromised; the next one is taken by then', async () => {
