@@ -151,9 +151,9 @@ describe.each(engines)('issuers, on $name', (engine) => {
       cursor = page.cursor;
     } while (cursor !== undefined);
     expect(seen.size).toBe(count);
-    const disable = (id: string) => world.trust.setIssuerStatus('provider:skyways', id, 'disabled', operator);
-    const disabled = await Promise.all([...seen.values()].map(disable));
-    expect(new Set(disabled.map(({ status }) => status))).toEqual(new Set(['disabled']));
+    const [last = ''] = [...seen.values()].slice(-1);
+    const disabled = await world.trust.setIssuerStatus('provider:skyways', last, 'disabled', operator);
+    expect(disabled.status).toBe('disabled');
   });
 
   async function issuersOf(owner: 'tenant:acme' | 'provider:skyways', name: string) {
