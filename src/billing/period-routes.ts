@@ -9,7 +9,7 @@ import { presentJournalEntry, presentPeriod } from './present-books.ts';
 import { closeSchema, journalEntrySchema, periodAnswerSchema, periodSchema } from './z-period.ts';
 
 const tags = ['Billing'];
-const params = z.object({ period: periodSchema });
+const params = z.object({ period: periodSchema.openapi({ description: 'The month' }) });
 const onePeriod = answers(periodAnswerSchema, 'Its state and, once closed, its sums');
 
 const listPeriods = createRoute({

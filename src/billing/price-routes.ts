@@ -48,7 +48,7 @@ const getPlan = createRoute({
   operationId: 'getPlan',
   tags,
   summary: 'Read a plan',
-  request: { params: z.object({ plan: slugSchema }) },
+  request: { params: z.object({ plan: slugSchema.openapi({ description: 'Key of the plan' }) }) },
   responses: { 200: answers(planSchema, 'The plan'), ...problems(400, 401, 404) },
 });
 

@@ -44,11 +44,14 @@ export const usageEventSchema = z
       .string()
       .max(128)
       .regex(/^[\w!#$&^.-]+\/(?:[\w!#$&^.+-]+\+)?json(?:\s*;.*)?$/i, 'must be application/json')
+      // A flag has no place in JSON Schema; what is matched is more than this.
+      .openapi({ pattern: '^application/json', example: 'application/json' })
       .optional(),
     dataschema: z
       .string()
       .max(512)
-      .regex(/^[a-z][a-z0-9+.-]*:\S+$/i, 'must be a URI')
+      .regex(/^[A-Za-z][A-Za-z0-9+.-]*:\S+$/, 'must be a URI')
+      .openapi({ example: 'https://skyways.example/schemas/usage.json' })
       .optional(),
     tenantid: slugSchema,
     providerid: slugSchema,
