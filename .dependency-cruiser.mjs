@@ -1,7 +1,7 @@
 // The direction in which imports may go. Lower knows nothing of higher:
-// kernel <- config, storage, events, outbound, telemetry <- api, audit <- tenancy, registry <- trust <- billing <- broker <- http, cli <- main
+// kernel <- config, storage, events, outbound, telemetry <- api, audit <- operations, tenancy, registry <- trust <- billing <- broker <- http, cli <- main
 
-const rooms = 'audit|tenancy|registry|trust|billing|broker';
+const rooms = 'audit|operations|tenancy|registry|trust|billing|broker';
 
 /** @param {string} room @param {string} above */
 const below = (room, above, comment) => ({
@@ -37,26 +37,35 @@ export default {
     below('api', `${rooms}|http|cli|kit`, 'What all routes share may not depend on one of them.'),
     below(
       'audit',
-      'tenancy|registry|trust|billing|broker|http|cli|kit',
+      'operations|tenancy|registry|trust|billing|broker|http|cli|kit',
       'Every room writes audit entries, so audit reads none of them.',
     ),
     below(
+      'operations',
+      'tenancy|registry|trust|billing|broker|http|cli|kit',
+      'The operator looks at the broker itself, not at the business that it does.',
+    ),
+    below(
       'tenancy',
-      'registry|trust|billing|broker|http|cli|kit',
+      'operations|registry|trust|billing|broker|http|cli|kit',
       'Tenants exist without agents; facts of agents are handed in by main.',
     ),
     below(
       'registry',
-      'tenancy|trust|billing|broker|http|cli|kit',
+      'operations|tenancy|trust|billing|broker|http|cli|kit',
       'Agents exist without tenants; signing is handed in by main.',
     ),
     below(
       'trust',
-      'billing|broker|http|cli|kit',
+      'operations|billing|broker|http|cli|kit',
       'Trust decides without knowing prices or how calls are relayed.',
     ),
-    below('billing', 'broker|http|cli|kit', 'Billing counts what it is told; it does not look at calls.'),
-    below('broker', 'http|cli|kit', 'The gateway is served by http, not the other way round.'),
+    below(
+      'billing',
+      'operations|broker|http|cli|kit',
+      'Billing counts what it is told; it does not look at calls.',
+    ),
+    below('broker', 'operations|http|cli|kit', 'The gateway is served by http, not the other way round.'),
     below('http', 'cli|kit', 'The surface is started by main; it knows no command.'),
     {
       name: 'rooms-through-the-front-door',
@@ -68,10 +77,10 @@ export default {
     },
     {
       name: 'no-engine-in-rooms',
-      comment: 'Rooms get a Store; which engine it is must not matter to them.',
+      comment: 'Rooms get a Store and Events; which engine and which bus it is must not matter to them.',
       severity: 'error',
       from: { path: `^src/(${rooms}|api|http)/` },
-      to: { path: '^src/storage/(lmdb|dynamodb|memory)/' },
+      to: { path: '^src/storage/(lmdb|dynamodb|memory)/|^src/events/(in-process|eventbridge)/' },
     },
     {
       name: 'hono-stays-at-the-surface',

@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/dynamodb-setup.ts'],
     setupFiles: ['test/support/network-guard.ts'],
     testTimeout: 15_000,
     hookTimeout: 30_000,

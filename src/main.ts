@@ -3,20 +3,27 @@ import { createAudit } from './audit/index.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { createBilling } from './billing/index.ts';
 import { billingRoutes } from './billing/routes.ts';
-import { createGateway, type Gateway } from './broker/index.ts';
+import { createGateway, type Gateway, type UpstreamTimes } from './broker/index.ts';
 import { gatewayRoutes } from './broker/routes.ts';
 import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
+import { createInProcessBus } from './events/in-process/index.ts';
+import type { EventBus } from './events/port.ts';
+import { createRelay } from './events/relay-outbox.ts';
+import { ringOnCommit } from './events/ring-on-commit.ts';
+import { createEvents } from './events/write-event.ts';
 import { createApp } from './http/app.ts';
 import { ensureOperatorToken } from './http/operator-token.ts';
 import { createHttpServer, serverLimits, type ServerLimits } from './http/server.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import { type Ids, systemIds } from './kernel/ids.ts';
+import { createOperations } from './operations/index.ts';
+import { operationsRoutes } from './operations/routes.ts';
 import { createOutbound } from './outbound/index.ts';
 import type { Outbound } from './outbound/port.ts';
 import { createRegistry } from './registry/index.ts';
 import { registryRoutes } from './registry/routes.ts';
-import { openLmdbStore } from './storage/lmdb/index.ts';
+import { openStore } from './storage/open-store.ts';
 import type { Store } from './storage/port.ts';
 import { sealCursors } from './storage/sealed-cursors.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -33,7 +40,7 @@ export interface Broker {
   readonly madeOperatorToken: string | undefined;
   /** Starts to serve; resolves with the port that is listened on. */
   listen(): Promise<{ readonly port: number }>;
-  /** Refuses new connections, lets running calls end for a bounded time, then releases everything. */
+  /** Refuses new connections, lets running calls and event hand-overs end for a bounded time, then releases everything. */
   close(): Promise<void>;
 }
 
@@ -45,6 +52,8 @@ export interface Overrides {
   readonly outbound?: Outbound;
   readonly log?: Log;
   readonly limits?: Partial<ServerLimits>;
+  readonly bus?: EventBus;
+  readonly upstreamTimes?: Partial<UpstreamTimes>;
 }
 
 /** What was cut off at the end is written down within this time. */
@@ -56,8 +65,10 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const ids = overrides.ids ?? systemIds;
   const log = overrides.log ?? createLog({ level: config.LOG_LEVEL });
   const masterKey = await loadMasterKey(config);
-  const engine = overrides.store ?? openLmdbStore({ clock, directory: config.BROKER_DATA_DIR });
-  const store = sealCursors(engine, masterKey);
+  const engine = overrides.store ?? (await openStore(config, clock));
+  const bus = overrides.bus ?? (await openBus(config, log));
+  const relay = createRelay({ store: engine, bus, clock, log, random: Math.random });
+  const store = ringOnCommit(sealCursors(engine, masterKey), (shard) => relay.wake(shard));
   const outbound =
     overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });
 
@@ -69,6 +80,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     outbound,
     brokerUrl: config.BROKER_URL,
     audit: createAudit({ store, clock, ids }),
+    events: createEvents({ store, clock, ids, brokerUrl: config.BROKER_URL }),
   };
   const keys = await createKeys({ ...base, masterKey });
   const operatorToken = await ensureOperatorToken(store, config.BROKER_OPERATOR_TOKEN);
@@ -86,7 +98,13 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     tenancy,
     registry,
   });
-  const gateway = createGateway({ ...base, trust, billing, random: Math.random });
+  const gateway = createGateway({
+    ...base,
+    trust,
+    billing,
+    random: Math.random,
+    upstreamTimes: overrides.upstreamTimes ?? {},
+  });
 
   const app = createApp({
     ...base,
@@ -107,6 +125,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       gatewayRoutes(),
       billingRoutes(billing, () => clock.now()),
       auditRoutes(base.audit),
+      operationsRoutes(createOperations({ ...base, bus }), () => clock.now()),
     ],
   });
 
@@ -127,7 +146,11 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     app,
     gateway,
     madeOperatorToken: operatorToken.made,
-    listen: () => server.listen(config.HOST, config.PORT),
+    listen: async () => {
+      const listening = await server.listen(config.HOST, config.PORT);
+      relay.start();
+      return listening;
+    },
     close: async () => {
       stopWatchingKeys();
       const stopped = server.stop(limits.drain + settleMs);
@@ -136,7 +159,18 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       await outbound.close();
       await gateway.drain(settleMs);
       await stopped;
+      await relay.stop();
+      await bus.close();
       await store.close();
     },
   };
+}
+
+/** The SDK is large; it is loaded only where it is used. */
+async function openBus(config: Config, log: Log): Promise<EventBus> {
+  if (config.BROKER_EVENTS === 'in-process') return createInProcessBus({ log });
+  const { createEventBridgeBus } = await import('./events/eventbridge/index.ts');
+  // Both are set: the configuration is not valid without.
+  const { EVENTBRIDGE_BUS: bus = '', AWS_REGION: region = '', EVENTBRIDGE_ENDPOINT: endpoint } = config;
+  return createEventBridgeBus({ log, bus, region, endpoint });
 }

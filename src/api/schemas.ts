@@ -13,13 +13,31 @@ export const problemSchema = z
   })
   .openapi('Problem');
 
-/** The refusals that a route can answer, for its `responses`: `...problems(400, 403, 404)`. */
-export function problems<S extends number>(...statuses: readonly S[]) {
-  const response = {
-    description: 'Refused; see `code`',
+/** What each refusal means, whichever route answers it; `code` in the body says more. */
+export const refusalMeanings = {
+  400: 'The request does not fit the schema; `errors` names each wrong field',
+  401: 'No valid bearer token',
+  403: 'Not allowed to this caller',
+  404: 'There is none, or not for this caller',
+  409: 'In conflict with what is there, or a request with this `Idempotency-Key` is still running',
+  412: 'It has changed since it was read (`If-Match`)',
+  413: 'The body is too large',
+  415: 'The body is not JSON in UTF-8, or does not say so',
+  422: 'It rests on what cannot be used, or the `Idempotency-Key` was used for another request',
+  500: 'Something went wrong on our side; `requestId` finds it in our log',
+  503: 'The store cannot take this now; try again after `Retry-After` seconds',
+} as const;
+
+/** The refusals that are a route's own, for its `responses`: `...problems(403, 404)`. The common ones are added to each. */
+export function problems<S extends keyof typeof refusalMeanings>(...statuses: readonly S[]) {
+  const response = (status: S) => ({
+    description: refusalMeanings[status],
     content: { 'application/problem+json': { schema: problemSchema } },
-  };
-  return Object.fromEntries(statuses.map((status) => [status, response])) as Record<S, typeof response>;
+  });
+  return Object.fromEntries(statuses.map((status) => [status, response(status)])) as Record<
+    S,
+    ReturnType<typeof response>
+  >;
 }
 
 /** A JSON answer with this body. */
@@ -40,8 +58,17 @@ export const slugSchema = z
     'must be 1 to 64 of a-z 0-9 . _ -, starting and ending with a letter or digit',
   );
 
+/** Ids in paths: the same words everywhere. */
+export const providerParam = slugSchema.openapi({ description: 'Id of the provider' });
+export const agentParam = slugSchema.openapi({ description: 'Id of the agent, without its provider' });
+export const tenantParam = slugSchema.openapi({ description: 'Id of the tenant' });
+
 /** Ids that we make: see `kernel/ids.ts`. Narrow, so that nothing which the store refuses gets to it. */
 export const madeIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be an id such as agr_0198…');
+
+export function madeIdParam(what: string) {
+  return madeIdSchema.openapi({ description: `Id of the ${what}` });
+}
 
 /** `provider/agent`. */
 export const agentIdSchema = z

@@ -9,6 +9,7 @@ import {
   pageQuerySchema,
   problems,
   slugSchema,
+  tenantParam,
 } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
@@ -33,15 +34,16 @@ const auditEntrySchema = z
   .openapi('AuditEntry');
 
 const filterSchema = pageQuerySchema.extend({
-  tenant: slugSchema.optional(),
-  provider: slugSchema.optional(),
-  client: slugSchema.optional(),
-  txn: madeIdSchema.optional(),
+  tenant: slugSchema.optional().openapi({ description: 'Only what concerns this tenant' }),
+  provider: slugSchema.optional().openapi({ description: 'Only what concerns this provider' }),
+  client: slugSchema.optional().openapi({ description: 'Only what this client did' }),
+  txn: madeIdSchema.optional().openapi({ description: 'Only what belongs to this chain of calls' }),
 });
 
 const listAudit = createRoute({
   method: 'get',
   path: '/v1/audit',
+  operationId: 'listAuditEntries',
   tags: ['Audit'],
   summary: 'Decisions and changes, newest first',
   description: 'The operator sees all; a client with `audit:read` what concerns its own provider or tenant',
@@ -52,9 +54,10 @@ const listAudit = createRoute({
 const listTenantAudit = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/audit',
+  operationId: 'listTenantAuditEntries',
   tags: ['Audit'],
   summary: 'What was decided about one tenant, newest first',
-  request: { params: z.object({ tenant: slugSchema }), query: pageQuerySchema },
+  request: { params: z.object({ tenant: tenantParam }), query: pageQuerySchema },
   responses: { 200: answers(pageOf(auditEntrySchema), 'One page'), ...problems(400, 401, 403) },
 });
 

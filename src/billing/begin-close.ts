@@ -44,6 +44,7 @@ export async function beginClose(
       actor: auditActor(options.by),
       detail: { period, early: options.early },
     }),
+    ...(await context.events.writes('period.closing.v1', { period })),
   ]);
   return commit.ok ? record : beginClose(context, period, options);
 }

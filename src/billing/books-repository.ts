@@ -27,8 +27,8 @@ export function createBooksRepository(store: Store) {
         page,
         filter.period,
       ),
-    /** Lines first; the header, which makes it an invoice, is written once and never again. */
-    saveInvoice: async ({ lines, ...header }: Invoice): Promise<void> => {
+    /** Lines first; the header, which makes it an invoice, is written once and never again, and `alongside` with it. */
+    saveInvoice: async ({ lines, ...header }: Invoice, alongside: readonly Write[]): Promise<void> => {
       await commitAll(store, pagesOf(`invoice-lines#${header.id}`, lines));
       const commit = await store.commit([
         { op: 'putIfAbsent', ...invoiceKey(header.id), value: header satisfies InvoiceHeader },
@@ -38,6 +38,7 @@ export function createBooksRepository(store: Store) {
           sort: `${header.period}#${header.tenant}#${header.currency}`,
           value: header.id,
         })),
+        ...alongside,
       ]);
       if (commit.ok) return;
       const before = (await store.get<InvoiceHeader>(invoiceKey(header.id)))?.value;
@@ -59,12 +60,13 @@ export function createBooksRepository(store: Store) {
         filter.period,
       ),
     /**
-     * Lines first; the header is written once, and with it the contract's totals: a run of a close that was overtaken cannot
-     * take them back.
+     * Lines first; the header is written once, and with it the contract's totals and `alongside`: a run of a close that was
+     * overtaken cannot take them back.
      */
     saveSettlement: async (
       { lines, ...header }: Settlement,
       totals: ContractTotals | undefined,
+      alongside: readonly Write[],
     ): Promise<void> => {
       await commitAll(store, pagesOf(`settlement-lines#${header.id}`, lines));
       await store.commit([
@@ -78,6 +80,7 @@ export function createBooksRepository(store: Store) {
         ...(totals === undefined || header.contract === undefined
           ? []
           : [{ op: 'put', ...totalsKey(header.contract), value: totals } satisfies Write]),
+        ...alongside,
       ]);
     },
     contractTotals: async (contract: string): Promise<ContractTotals | undefined> =>

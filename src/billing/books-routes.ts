@@ -5,7 +5,7 @@ import { setContentEtag } from '../api/etag.ts';
 import { requireParty, requireScope } from '../api/guards.ts';
 import { defined, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, madeIdSchema, pageOf, problems, slugSchema } from '../api/schemas.ts';
+import { answers, madeIdParam, pageOf, problems, tenantParam } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type Party, partyId, partyKind, type Principal } from '../kernel/principal.ts';
 import type { Billing } from './index.ts';
@@ -29,11 +29,10 @@ import {
 } from './z-books.ts';
 
 const tags = ['Billing'];
-const idParams = z.object({ id: madeIdSchema });
-
 const listInvoices = createRoute({
   method: 'get',
   path: '/v1/invoices',
+  operationId: 'listInvoices',
   tags,
   summary: 'List invoices, oldest month first; a tenant sees its own',
   request: { query: invoiceQuerySchema },
@@ -43,34 +42,38 @@ const listInvoices = createRoute({
 const listTenantInvoices = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/invoices',
+  operationId: 'listTenantInvoices',
   tags,
   summary: 'List a tenant’s invoices, oldest month first',
-  request: { params: z.object({ tenant: slugSchema }), query: tenantInvoiceQuerySchema },
+  request: { params: z.object({ tenant: tenantParam }), query: tenantInvoiceQuerySchema },
   responses: { 200: answers(pageOf(invoiceHeaderSchema), 'One page'), ...problems(400, 401, 403) },
 });
 
 const getDraftInvoices = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/invoices/draft',
+  operationId: 'getDraftInvoices',
   tags,
   summary: 'What a tenant owes so far for a month that is not closed',
   description: 'Rated as the close will; nothing is kept. Default: the month to which usage posts now',
-  request: { params: z.object({ tenant: slugSchema }), query: draftQuerySchema },
+  request: { params: z.object({ tenant: tenantParam }), query: draftQuerySchema },
   responses: { 200: answers(draftInvoicesSchema, 'So far'), ...problems(400, 401, 403, 409) },
 });
 
 const getInvoice = createRoute({
   method: 'get',
   path: '/v1/invoices/{id}',
+  operationId: 'getInvoice',
   tags,
   summary: 'Read an invoice with its lines',
-  request: { params: idParams },
+  request: { params: z.object({ id: madeIdParam('invoice') }) },
   responses: { 200: answers(invoiceSchema, 'The invoice'), ...problems(400, 401, 403, 404) },
 });
 
 const listSettlements = createRoute({
   method: 'get',
   path: '/v1/settlements',
+  operationId: 'listSettlements',
   tags,
   summary: 'List settlements, oldest month first; a provider sees its own',
   description: 'One for each provider, month, currency and contract',
@@ -81,9 +84,10 @@ const listSettlements = createRoute({
 const getSettlement = createRoute({
   method: 'get',
   path: '/v1/settlements/{id}',
+  operationId: 'getSettlement',
   tags,
   summary: 'Read a settlement with its lines',
-  request: { params: idParams },
+  request: { params: z.object({ id: madeIdParam('settlement') }) },
   responses: { 200: answers(settlementSchema, 'The settlement'), ...problems(400, 401, 403, 404) },
 });
 

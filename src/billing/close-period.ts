@@ -17,6 +17,7 @@ import {
   type TieOut,
 } from './period.ts';
 import { rateTenant } from './rate-tenant.ts';
+import { invoiceFinalised, settlementMade } from './report-books.ts';
 import { settlePeriod } from './settle-period.ts';
 import { tieOut } from './tie-out.ts';
 
@@ -42,11 +43,19 @@ export async function closePeriod(
   if (ties.some(({ ok }) => !ok)) throw await unbalanced(context, period, options.by, ties);
 
   const firstNumber = await reserveNumbers(context, period, drafts.length);
-  await mapAtOnce(drafts, (draft, index) =>
-    context.books.saveInvoice(finaliseInvoice(draft, firstNumber + index, begun.closingAt)),
+  await mapAtOnce(drafts, async (draft, index) => {
+    const invoice = finaliseInvoice(draft, firstNumber + index, begun.closingAt);
+    await context.books.saveInvoice(invoice, await invoiceFinalised(context, invoice));
+  });
+  await mapAtOnce(tenantDrafts, ({ tenant, invoices }) =>
+    context.billed.add(
+      tenant,
+      invoices.flatMap(({ lines }) => lines),
+    ),
   );
-  await writeBilled(context, tenantDrafts);
-  await mapAtOnce(settled, ({ settlement, totals }) => context.books.saveSettlement(settlement, totals));
+  await mapAtOnce(settled, async ({ settlement, totals }) =>
+    context.books.saveSettlement(settlement, totals, await settlementMade(context, settlement)),
+  );
   await context.books.saveJournal(period, journal);
   return finish(context, period, options.by, {
     events: tenantDrafts.reduce((sum, { events }) => sum + events, 0),
@@ -115,13 +124,6 @@ async function reserveNumbers(context: BillingContext, period: PeriodKey, count:
   }
 }
 
-function writeBilled(context: BillingContext, tenantDrafts: readonly TenantDraft[]): Promise<unknown> {
-  const lines = tenantDrafts.flatMap(({ tenant, invoices }) =>
-    invoices.flatMap((invoice) => invoice.lines.map((line) => ({ tenant, line }))),
-  );
-  return mapAtOnce(lines, ({ tenant, line }) => context.billed.add(tenant, line));
-}
-
 async function finish(
   context: BillingContext,
   period: PeriodKey,
@@ -140,6 +142,11 @@ async function finish(
       actor: auditActor(by),
       detail: { period, invoices: outcome.invoices, settlements: outcome.settlements },
     }),
+    ...(await context.events.writes('period.closed.v1', {
+      period,
+      invoices: outcome.invoices,
+      settlements: outcome.settlements,
+    })),
   ]);
   return commit.ok ? closed : finish(context, period, by, outcome);
 }

@@ -36,6 +36,7 @@ export async function definePlan(context: BillingContext, input: NewPlan, by: Pr
       actor: auditActor(by),
       detail: { plan: plan.key, currency: plan.currency },
     }),
+    ...(await context.events.writes('plan.defined.v1', { plan: plan.key, currency: plan.currency })),
   ]);
   if (commit.ok) return plan;
   const existing = await context.prices.plan(input.key);

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/index.ts';
+import type { Events } from '../events/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Store } from '../storage/port.ts';
@@ -20,6 +21,7 @@ export interface BillingDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: Audit;
+  readonly events: Events;
   readonly brokerUrl: string;
   readonly delegations: { find(id: string): Promise<Delegation | undefined> };
   readonly tenancy: Pick<Tenancy, 'subscriptionHistory'>;

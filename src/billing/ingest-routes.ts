@@ -57,6 +57,7 @@ function describe(router: Router): void {
   router.openAPIRegistry.registerPath({
     method: 'post',
     path: '/v1/usage/events',
+    operationId: 'reportUsage',
     tags: ['Usage'],
     summary: 'Report usage (provider)',
     description:

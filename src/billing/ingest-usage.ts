@@ -6,6 +6,7 @@ import type { BillingContext } from './deps.ts';
 import type { Appended } from './ledger.ts';
 import { requireQuantity } from './quantity.ts';
 import type { Quarantined } from './quarantine-repository.ts';
+import { quarantineUsage } from './quarantine-usage.ts';
 import { type NewUsage, sourceOf, usageKey } from './usage-record.ts';
 import { type EventResult, readEvent, type UsageEvent } from './z-usage-event.ts';
 
@@ -49,7 +50,7 @@ export async function ingestUsage(
     if (outcome === 'conflict') keep(event, outcome);
     results[index] = resultOf(event.id, outcome);
   }
-  await context.quarantine.keep(quarantined);
+  await quarantineUsage(context, provider, quarantined);
   return results;
 }
 

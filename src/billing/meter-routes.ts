@@ -11,6 +11,7 @@ const tags = ['Prices'];
 const defineMeter = createRoute({
   method: 'post',
   path: '/v1/meters',
+  operationId: 'defineMeter',
   tags,
   summary: 'Define a meter on which providers report (operator)',
   description: 'A key means one thing for ever; the same again changes nothing',
@@ -21,6 +22,7 @@ const defineMeter = createRoute({
 const listMeters = createRoute({
   method: 'get',
   path: '/v1/meters',
+  operationId: 'listMeters',
   tags,
   summary: 'List meters, the broker’s own first',
   request: { query: pageQuerySchema },

@@ -1,4 +1,5 @@
 import { type Audit, auditActor } from '../audit/index.ts';
+import type { Events } from '../events/port.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
 import type { Store } from '../storage/port.ts';
@@ -41,7 +42,11 @@ const partition = 'meters';
 /** Of pages that begin within the broker's own; the store's cursors have no dot. */
 const builtInCursor = /^own\.(\d)$/;
 
-export function createMeters(deps: { readonly store: Store; readonly audit: Audit }): Meters {
+export function createMeters(deps: {
+  readonly store: Store;
+  readonly audit: Audit;
+  readonly events: Events;
+}): Meters {
   // Definitions never change, so they are remembered.
   const known = new Map(builtInByKey);
 
@@ -77,6 +82,11 @@ export function createMeters(deps: { readonly store: Store; readonly audit: Audi
             actor: auditActor(by),
             detail: { meter: meter.key, aggregation: meter.aggregation, authority: meter.authority },
           }),
+          ...(await deps.events.writes('meter.defined.v1', {
+            meter: meter.key,
+            aggregation: meter.aggregation,
+            authority: meter.authority,
+          })),
         ]);
         if (commit.ok) return meter;
       }

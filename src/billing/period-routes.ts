@@ -9,12 +9,13 @@ import { presentJournalEntry, presentPeriod } from './present-books.ts';
 import { closeSchema, journalEntrySchema, periodAnswerSchema, periodSchema } from './z-period.ts';
 
 const tags = ['Billing'];
-const params = z.object({ period: periodSchema });
+const params = z.object({ period: periodSchema.openapi({ description: 'The month' }) });
 const onePeriod = answers(periodAnswerSchema, 'Its state and, once closed, its sums');
 
 const listPeriods = createRoute({
   method: 'get',
   path: '/v1/billing/periods',
+  operationId: 'listBillingPeriods',
   tags,
   summary: 'Months that have usage, oldest first (operator)',
   request: { query: pageQuerySchema },
@@ -24,6 +25,7 @@ const listPeriods = createRoute({
 const getPeriod = createRoute({
   method: 'get',
   path: '/v1/billing/periods/{period}',
+  operationId: 'getBillingPeriod',
   tags,
   summary: 'A month’s books (operator)',
   request: { params },
@@ -33,12 +35,14 @@ const getPeriod = createRoute({
 const getClose = createRoute({
   ...getPeriod,
   path: '/v1/billing/periods/{period}/close',
+  operationId: 'getBillingPeriodClose',
   summary: 'How far the close of a month is (operator)',
 });
 
 const closePeriod = createRoute({
   method: 'post',
   path: '/v1/billing/periods/{period}/close',
+  operationId: 'closeBillingPeriod',
   tags,
   summary: 'Close a month: its invoices and settlements become final (operator)',
   description:
@@ -55,6 +59,7 @@ const closePeriod = createRoute({
 const getJournal = createRoute({
   method: 'get',
   path: '/v1/billing/periods/{period}/journal',
+  operationId: 'listJournalEntries',
   tags,
   summary: 'A month’s journal, in double entry (operator)',
   request: { params, query: pageQuerySchema },

@@ -3,7 +3,15 @@ import { setContentEtag } from '../api/etag.ts';
 import { requireOperator, requireParty, requirePrincipal } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import {
+  answers,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  providerParam,
+  slugSchema,
+  takes,
+} from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Contract } from './contract.ts';
 import type { NewPlan } from './define-plan.ts';
@@ -16,6 +24,7 @@ const tags = ['Prices'];
 const definePlan = createRoute({
   method: 'post',
   path: '/v1/plans',
+  operationId: 'definePlan',
   tags,
   summary: 'Define a plan (operator)',
   description: 'A plan never changes; the same again changes nothing',
@@ -26,6 +35,7 @@ const definePlan = createRoute({
 const listPlans = createRoute({
   method: 'get',
   path: '/v1/plans',
+  operationId: 'listPlans',
   tags,
   summary: 'List plans: the price list, which every client may read',
   request: { query: pageQuerySchema },
@@ -35,17 +45,19 @@ const listPlans = createRoute({
 const getPlan = createRoute({
   method: 'get',
   path: '/v1/plans/{plan}',
+  operationId: 'getPlan',
   tags,
   summary: 'Read a plan',
-  request: { params: z.object({ plan: slugSchema }) },
+  request: { params: z.object({ plan: slugSchema.openapi({ description: 'Key of the plan' }) }) },
   responses: { 200: answers(planSchema, 'The plan'), ...problems(400, 401, 404) },
 });
 
-const params = z.object({ provider: slugSchema });
+const params = z.object({ provider: providerParam });
 
 const setContract = createRoute({
   method: 'post',
   path: '/v1/providers/{provider}/contracts',
+  operationId: 'setContract',
   tags,
   summary: 'Agree on a commission with a provider, from a month on (operator)',
   request: { params, ...takes(newContractSchema) },
@@ -55,6 +67,7 @@ const setContract = createRoute({
 const listContracts = createRoute({
   method: 'get',
   path: '/v1/providers/{provider}/contracts',
+  operationId: 'listContracts',
   tags,
   summary: 'List a provider’s contracts',
   request: { params, query: pageQuerySchema },

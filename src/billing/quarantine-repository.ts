@@ -1,5 +1,5 @@
+import { epochSeconds, type Clock } from '../kernel/clock.ts';
 import type { Page, Store, Write } from '../storage/port.ts';
-import { commitAll } from './line-pages.ts';
 import type { PageRequest } from './paging.ts';
 import { usageKey } from './usage-record.ts';
 import type { Rejection, UsageEvent } from './z-usage-event.ts';
@@ -16,24 +16,38 @@ export interface Quarantined {
 const keptSeconds = 90 * 24 * 3600;
 
 /** Keys: see docs/storage/billing.md. */
-export function createQuarantineRepository(store: Store) {
-  const ofProvider = (provider: string) => `usage-quarantine#${provider}`;
+export function createQuarantineRepository({
+  store,
+  clock,
+}: {
+  readonly store: Store;
+  readonly clock: Clock;
+}) {
+  const place = (item: Quarantined) => ({
+    partition: `usage-quarantine#${item.provider}`,
+    sort: keyOf(item),
+  });
 
   return {
     list: (provider: string, page: PageRequest): Promise<Page<Quarantined>> =>
-      store.list<Quarantined>(ofProvider(provider), page),
-
-    /** Told again, an event is kept once. */
-    keep: async (items: readonly Quarantined[]): Promise<void> => {
-      const writes = new Map<string, Write>();
-      for (const value of items) {
-        const sort = `${value.reason}#${usageKey(value.event.source, JSON.stringify(value.event))}`;
-        const expiresAt = Math.floor(value.at / 1000) + keptSeconds;
-        writes.set(sort, { op: 'put', partition: ofProvider(value.provider), sort, value, expiresAt });
-      }
-      await commitAll(store, [...writes.values()]);
+      store.list<Quarantined>(`usage-quarantine#${provider}`, page),
+    /** Those that are not kept yet. */
+    unknown: async (items: readonly Quarantined[]): Promise<readonly Quarantined[]> => {
+      const known = await store.getMany<Quarantined>(items.map(place));
+      return items.filter((_, index) => known[index] === undefined);
     },
+    insert: (value: Quarantined): Write => ({
+      op: 'putIfAbsent',
+      ...place(value),
+      value,
+      expiresAt: epochSeconds(clock) + keptSeconds,
+    }),
   };
+}
+
+/** The same event for the same reason is one, however often it is told. */
+export function keyOf({ reason, event }: Quarantined): string {
+  return `${reason}#${usageKey(event.source, JSON.stringify(event))}`;
 }
 
 export type QuarantineRepository = ReturnType<typeof createQuarantineRepository>;

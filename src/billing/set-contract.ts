@@ -41,6 +41,7 @@ export async function setContract(
       provider,
       detail: { contract: contract.id, commissionBps: contract.commissionBps },
     }),
+    ...(await context.events.writes('contract.set.v1', { contract: contract.id, provider, ...input })),
   ]);
   if (commit.ok) return contract;
   if (!commit.failed.includes(0)) return setContract(context, provider, input, by);

@@ -4,7 +4,7 @@ import type { HttpEnv } from '../api/env.ts';
 import { requireParty, requireScope } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, problems, slugSchema } from '../api/schemas.ts';
+import { answers, pageOf, problems, tenantParam } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind } from '../kernel/principal.ts';
 import type { Billing } from './index.ts';
@@ -23,6 +23,7 @@ const tags = ['Usage'];
 const getUsage = createRoute({
   method: 'get',
   path: '/v1/usage',
+  operationId: 'getUsage',
   tags,
   summary: 'Usage, added up',
   description: 'A provider sees its own agents’, a tenant its own, the operator all',
@@ -33,15 +34,17 @@ const getUsage = createRoute({
 const getTenantUsage = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/usage',
+  operationId: 'getTenantUsage',
   tags,
   summary: 'A tenant’s usage, added up',
-  request: { params: z.object({ tenant: slugSchema }), query: tenantUsageQuerySchema },
+  request: { params: z.object({ tenant: tenantParam }), query: tenantUsageQuerySchema },
   responses: { 200: answers(usageAnswerSchema, 'The sums'), ...problems(400, 401, 403) },
 });
 
 const listQuarantine = createRoute({
   method: 'get',
   path: '/v1/usage/quarantine',
+  operationId: 'listQuarantinedUsage',
   tags,
   summary: 'Reported events that are not billed, and why',
   description: 'A provider sees its own, the operator those of `provider`. They are kept for 90 days',

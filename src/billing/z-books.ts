@@ -77,13 +77,14 @@ export const settlementSchema = settlementHeaderSchema
   .extend({ lines: z.array(lineSchema.extend({ tenant: z.string() })) })
   .openapi('Settlement');
 
+const ofPeriod = periodSchema.optional().openapi({ description: 'Of this month' });
 export const invoiceQuerySchema = pageQuerySchema.extend({
-  tenant: slugSchema.optional(),
-  period: periodSchema.optional(),
+  tenant: slugSchema.optional().openapi({ description: 'To this tenant' }),
+  period: ofPeriod,
 });
-export const draftQuerySchema = z.object({ period: periodSchema.optional() });
 export const tenantInvoiceQuerySchema = invoiceQuerySchema.omit({ tenant: true });
+export const draftQuerySchema = z.object({ period: ofPeriod });
 export const settlementQuerySchema = pageQuerySchema.extend({
-  provider: slugSchema.optional(),
-  period: periodSchema.optional(),
+  provider: slugSchema.optional().openapi({ description: 'With this provider' }),
+  period: ofPeriod,
 });

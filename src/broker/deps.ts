@@ -7,6 +7,7 @@ import type { Store } from '../storage/port.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Trust } from '../trust/index.ts';
 import type { Ownership } from './ownership.ts';
+import type { UpstreamTimes } from './upstream.ts';
 
 export interface GatewayDeps {
   readonly store: Store;
@@ -20,8 +21,10 @@ export interface GatewayDeps {
   readonly billing: Pick<Billing, 'observe'>;
   /** 0 up to, not including, 1: picks among equal deployments. */
   readonly random: () => number;
+  readonly upstreamTimes?: Partial<UpstreamTimes>;
 }
 
 export interface GatewayContext extends GatewayDeps {
+  readonly upstreamTimes: UpstreamTimes;
   readonly ownership: Ownership;
 }

@@ -7,6 +7,9 @@ import type { GatewayDeps } from './deps.ts';
 import { createOwnership } from './ownership.ts';
 import { errorAnswer, Refusal, refusalKinds } from './refusals.ts';
 import { relayCall } from './relay-call.ts';
+import { upstreamTimes } from './upstream.ts';
+
+export type { UpstreamTimes } from './upstream.ts';
 
 /** Relays A2A calls. Works on node's own request and response: see docs/adr/0003-gateway-on-raw-node-http.md. */
 export interface Gateway {
@@ -20,7 +23,11 @@ export interface Gateway {
 const path = /^\/a2a\/([a-z0-9._-]{1,64})\/([a-z0-9._-]{1,64})\/jsonrpc(?:\?|$)/;
 
 export function createGateway(deps: GatewayDeps): Gateway {
-  const context = { ...deps, ownership: createOwnership(deps) };
+  const context = {
+    ...deps,
+    ownership: createOwnership(deps),
+    upstreamTimes: { ...upstreamTimes, ...deps.upstreamTimes },
+  };
   const domain = new URL(deps.brokerUrl).host;
   const running = new Set<Promise<void>>();
   let isDraining = false;

@@ -1,7 +1,7 @@
 import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
-import type { Key, Store, Write } from '../storage/port.ts';
+import { type Key, maxKeysPerRead, type Store, type Write } from '../storage/port.ts';
 
 export type OwnedKind = 'task' | 'context';
 
@@ -35,8 +35,8 @@ export function createOwnership(deps: { readonly store: Store; readonly clock: C
     async find(agent, ids) {
       const keys = ids.map((id) => keyOf(agent, id));
       const missing = keys.filter(({ partition }) => known.get(partition) === undefined);
-      if (missing.length > 0)
-        for (const record of await deps.store.getMany<Owner>(missing))
+      for (let start = 0; start < missing.length; start += maxKeysPerRead)
+        for (const record of await deps.store.getMany<Owner>(missing.slice(start, start + maxKeysPerRead)))
           if (record !== undefined) known.set(record.partition, record.value);
       return keys.map(({ partition }) => known.get(partition));
     },

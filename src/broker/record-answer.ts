@@ -6,6 +6,9 @@ import type { OwnedId } from './ownership.ts';
 import type { AnswerFacts } from './read-answer.ts';
 import { Refusal } from './refusals.ts';
 
+/** As many as fit into one commit beside the usage. An agent that names more new things at once does not do A2A. */
+const maxClaims = 60;
+
 /**
  * Makes durable what an answer tells, before a byte of it is passed on: whose its tasks and contexts are, tasks that ended,
  * and `usage`; all in one commit. Throws a {@link Refusal} when the agent answers with what is another tenant's: then
@@ -29,6 +32,8 @@ export async function recordAnswer(
   // Two answers may name a new id at the same time; who lost looks again. Owners never change, so twice is enough.
   for (let attempt = 0; attempt < 2; attempt++) {
     if (events.length === 0 && unowned.length === 0) return;
+    if (unowned.length > maxClaims)
+      throw new Refusal('INVALID_AGENT_RESPONSE', { detail: { newIds: unowned.length } });
     const claims = unowned.map((id) =>
       context.ownership.claim(call.agentId, id, call.standing.tenant.id, call.deployment.id),
     );

@@ -143,12 +143,13 @@ async function forward(
   { request, response, domain }: Parameters<typeof relayCall>[1],
 ): Promise<void> {
   const url = new URL(call.deployment.url);
-  const answer = await callUpstream(poolFor(context, url), {
+  const upstream = {
     url,
     headers: upstreamHeaders(request, call),
     body: call.body,
     streaming: call.request.method.streaming,
-  });
+  };
+  const answer = await callUpstream(poolFor(context, url), upstream, context.upstreamTimes);
   if (answer.kind === 'stream') {
     await relayStream(context, call, answer, response, domain);
     return;

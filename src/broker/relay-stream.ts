@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Call } from './call.ts';
 import type { GatewayContext } from './deps.ts';
+import type { ObservedUsage } from '../billing/index.ts';
 import { callUsage, streamUsage } from './meter-call.ts';
 import { type AnswerFacts, readAnswer } from './read-answer.ts';
 import { recordAnswer } from './record-answer.ts';
@@ -11,6 +12,10 @@ import type { StreamSink, UpstreamStream } from './upstream.ts';
 
 /** A caller that left before the first event: the task that it may have started gets this long to be known as its own. */
 const orphanMs = 30_000;
+/** An event is not passed on when the call's standing was last seen longer ago than this. */
+const standingMs = 1000;
+/** Different ids and final states of one stream: a stream is about one task (A2A v1.0 §3.1.2), and what it says is remembered. */
+const maxFacts = 1000;
 
 /**
  * Passes a stream on, event by event, in the agent's own bytes. An event that says something new about a task (whose it is,
@@ -40,8 +45,9 @@ export function relayStream(
 
 /** The activated extensions (A2A v1.0 §3.6.4) of the agent's answer, for ours. */
 export function activatedExtensions(answer: Pick<UpstreamStream, 'headers'>): Record<string, string> {
-  const value = answer.headers['a2a-extensions'];
-  return value === undefined ? {} : { 'A2A-Extensions': Array.isArray(value) ? value.join(', ') : value };
+  const value = [answer.headers['a2a-extensions'] ?? []].flat().join(', ');
+  // Extensions are URIs; anything else could be what node refuses to send.
+  return /^[\x20-\x7e]+$/.test(value) ? { 'A2A-Extensions': value } : {};
 }
 
 class StreamRelay implements StreamSink {
@@ -61,6 +67,7 @@ class StreamRelay implements StreamSink {
   #upstreamEnd: { readonly error: Error | undefined } | undefined;
   #events = 0;
   #bytesOut = 0;
+  #standingAt: number;
 
   constructor(
     context: GatewayContext,
@@ -74,6 +81,7 @@ class StreamRelay implements StreamSink {
     this.#stream = stream;
     this.#response = response;
     this.#domain = domain;
+    this.#standingAt = context.clock.now();
     const settled = new EventEmitter();
     this.#settled = settled;
     this.done = once(settled, 'over').then(([problem]: unknown[]) => {
@@ -132,9 +140,24 @@ class StreamRelay implements StreamSink {
     if (facts === undefined)
       return Promise.reject(new Refusal('INVALID_AGENT_RESPONSE', { detail: { what: 'event' } }));
     const isFirst = this.#events++ === 0;
-    if (!this.#isNews(facts) && !isFirst) return this.#write(event);
-    const usage = isFirst ? [callUsage(this.#call, this.#context.clock.now())] : [];
-    return recordAnswer(this.#context, this.#call, facts, usage).then(() => this.#write(event));
+    const isNews = this.#isNews(facts);
+    if (this.#known.size > maxFacts)
+      return Promise.reject(new Refusal('INVALID_AGENT_RESPONSE', { detail: { facts: this.#known.size } }));
+    const now = this.#context.clock.now();
+    if (!isNews && !isFirst && now - this.#standingAt < standingMs) return this.#write(event);
+    const usage = isFirst ? [callUsage(this.#call, now)] : [];
+    return this.#admit(facts, usage).then(() => this.#write(event));
+  }
+
+  /** What was revoked since the call began ends its stream, too. */
+  async #admit(facts: AnswerFacts, usage: readonly ObservedUsage[]): Promise<void> {
+    const now = this.#context.clock.now();
+    if (now - this.#standingAt >= standingMs) {
+      const standing = await this.#context.trust.checkStanding(this.#call.context);
+      if (!standing.ok) throw new Refusal(standing.error);
+      this.#standingAt = now;
+    }
+    await recordAnswer(this.#context, this.#call, facts, usage);
   }
 
   #isNews(facts: AnswerFacts): boolean {

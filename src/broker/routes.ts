@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { createRouter, type Router } from '../api/router.ts';
-import { slugSchema } from '../api/schemas.ts';
+import { agentParam, providerParam } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 
 const path = '/a2a/{provider}/{agent}/jsonrpc';
@@ -13,13 +13,14 @@ export function gatewayRoutes(): Router {
   router.openAPIRegistry.registerPath({
     method: 'post',
     path,
+    operationId: 'callAgent',
     tags: ['Gateway'],
     summary: 'Call an agent (A2A v1.0 JSON-RPC)',
     description:
       'SendMessage, SendStreamingMessage, GetTask, CancelTask, SubscribeToTask. Needs `A2A-Version: 1.0` and a token whose ' +
       'audience is this agent’s brokered address',
     request: {
-      params: z.object({ provider: slugSchema, agent: slugSchema }),
+      params: z.object({ provider: providerParam, agent: agentParam }),
       body: {
         required: true,
         content: {

@@ -1,15 +1,19 @@
-/** One event of a Server-Sent Events stream (WHATWG HTML §9.2), with the bytes in which it came. */
+/** One event of a Server-Sent Events stream (WHATWG HTML §9.2). */
 export interface SseEvent {
+  /** The bytes in which it came, but for what readers take in two ways: see {@link SseSplitter}. */
   readonly raw: Buffer;
   /** The `data` lines joined; `undefined` for comments and events without data. */
   readonly data: string | undefined;
 }
 
 export const maxEventBytes = 4 * 1024 * 1024;
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
  * Cuts a byte stream into whole events, so that each can be read before a byte of it is passed on. What is left when the
- * stream ends is an event without its blank line, which readers must ignore.
+ * stream ends is an event without its blank line, which readers must ignore. What the caller reads has to be what we have read:
+ * a CR alone ends a line for some readers and not for others (the official SDK), so it is passed on as LF; and the byte order
+ * mark that readers skip at the beginning is not passed on.
  */
 export class SseSplitter {
   /** Grows by doubling: many small chunks of one large event must not cost their square. */
@@ -17,6 +21,7 @@ export class SseSplitter {
   #length = 0;
   /** Up to here the pending bytes were searched in vain. */
   #searched = 0;
+  #isFirst = true;
 
   /** Events that are complete with this chunk. Throws `RangeError` when one grows beyond {@link maxEventBytes}. */
   push(chunk: Buffer): readonly SseEvent[] {
@@ -25,9 +30,8 @@ export class SseSplitter {
     const events: SseEvent[] = [];
     let start = 0;
     for (let end = endOfEvent(bytes, this.#searched); end !== -1; end = endOfEvent(bytes, start)) {
-      events.push(
-        readEvent(bytes === chunk ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end))),
-      );
+      const raw = bytes.subarray(start, end);
+      events.push(readEvent(this.#withoutMark(bytes === chunk ? raw : Buffer.from(raw))));
       start = end;
     }
     const rest = bytes.length - start;
@@ -39,6 +43,12 @@ export class SseSplitter {
     // A line end may be cut in two by chunks.
     this.#searched = Math.max(0, rest - 3);
     return events;
+  }
+
+  #withoutMark(raw: Buffer): Buffer {
+    const isMarked = this.#isFirst && raw.subarray(0, 3).equals(byteOrderMark);
+    this.#isFirst = false;
+    return isMarked ? raw.subarray(3) : raw;
   }
 
   #append(chunk: Buffer): Buffer {
@@ -75,12 +85,14 @@ function endOfLine(buffer: Buffer, at: number): number {
 }
 
 function readEvent(raw: Buffer): SseEvent {
-  const data = raw
-    .toString('utf8')
-    .split(/\r\n|\n|\r/)
-    .flatMap((line) => {
-      if (line === 'data') return [''];
-      return line.startsWith('data:') ? [line.slice(line[5] === ' ' ? 6 : 5)] : [];
-    });
-  return { raw, data: data.length === 0 ? undefined : data.join('\n') };
+  const text = raw.toString('utf8');
+  const lines = text.split(/\r\n|\n|\r/);
+  const data = lines.flatMap((line) => {
+    if (line === 'data') return [''];
+    return line.startsWith('data:') ? [line.slice(line[5] === ' ' ? 6 : 5)] : [];
+  });
+  return {
+    raw: /\r(?!\n)/.test(text) ? Buffer.from(lines.join('\n'), 'utf8') : raw,
+    data: data.length === 0 ? undefined : data.join('\n'),
+  };
 }

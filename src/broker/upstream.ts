@@ -48,13 +48,13 @@ export interface UpstreamTimes {
   readonly silence: number;
 }
 
-const upstreamTimes: UpstreamTimes = { queue: 30_000, whole: 15 * 60_000, silence: 60 * 60_000 };
+export const upstreamTimes: UpstreamTimes = { queue: 30_000, whole: 15 * 60_000, silence: 60 * 60_000 };
 
 /** One POST to an agent. Resolves with the whole answer, or with the start of a stream. Throws {@link Refusal}. */
 export function callUpstream(
   pool: Dispatcher,
   request: UpstreamRequest,
-  times: UpstreamTimes = upstreamTimes,
+  times: UpstreamTimes,
 ): Promise<UpstreamWhole | UpstreamStream> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -47,8 +47,8 @@ export function addAgreementCommands(program: Command, io: CliIo): void {
   withExamples(
     withBody(agreements.command('create'))
       .description('Lets one party pass tenants’ context to another.')
-      .option('--from <party>', 'who passes it on, such as provider:concierge')
-      .option('--to <party>', 'who receives it')
+      .option('--from <party>', 'who passes it on, such as provider:concierge (needed)')
+      .option('--to <party>', 'who receives it (needed)')
       .option(
         '--scopes <scopes>',
         'the most that may be passed on, comma-separated (default: no limit of its own)',

@@ -8,14 +8,19 @@ import { colorsFor, write, writeJson } from './output.ts';
 import { readJsonObject } from './read-input.ts';
 import { type Column, filledColumns, formatRecord, formatTable } from './table.ts';
 
-/** One request; its answer as a record. */
-export async function showOne(io: CliIo, options: ConnectionOptions, request: ApiRequest): Promise<void> {
+/** One request; its answer as a record. `arrange`: for people, who see lists of one level only. */
+export async function showOne(
+  io: CliIo,
+  options: ConnectionOptions,
+  request: ApiRequest,
+  arrange: (answer: JsonObject) => JsonObject = (answer) => answer,
+): Promise<void> {
   const api = request.anonymous === true ? connectAnonymously(io, options) : await connect(io, options);
   const { text, body } = await api.request(request);
   if (options.json === true) return writeJson(io, text);
   await write(
     io.stdout,
-    formatRecord(isJsonObject(body) ? body : { answer: body }, colorsFor(io.stdout, io.env)),
+    formatRecord(isJsonObject(body) ? arrange(body) : { answer: body }, colorsFor(io.stdout, io.env)),
   );
 }
 

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
 import { showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
@@ -142,16 +143,27 @@ export function addBillingCommands(program: Command, io: CliIo): void {
     'billing settlement set_01JQ…',
   );
   withExamples(
-    withConnection(billing.command('draft').argument('<tenant>', 'whose invoice it will be'))
+    withConnection(billing.command('draft').argument('<tenant>', 'who would pay'))
       .description('Shows what a tenant owes so far for a month that is not closed.')
       .option('--period <month>', 'of this month (default: the one to which usage posts now)')
-      .action((tenant: string, { period, ...options }: ConnectionOptions & { readonly period?: string }) =>
-        showOne(io, options, {
-          path: apiPath('v1', 'tenants', tenant, 'invoices', 'draft'),
-          query: { period },
-          timeoutMs: closeTimeoutMs,
-        }),
-      ),
+      .action((tenant: string, { period, ...options }: ConnectionOptions & { readonly period?: string }) => {
+        const path = apiPath('v1', 'tenants', tenant, 'invoices', 'draft');
+        return showOne(io, options, { path, query: { period }, timeoutMs: closeTimeoutMs }, arrangeDraft);
+      }),
     'billing draft acme',
   );
+}
+
+/** The lines of all currencies in one table, each with its currency. */
+function arrangeDraft({ invoices, ...rest }: JsonObject): JsonObject {
+  const drafts = Array.isArray(invoices) ? invoices.filter((draft: JsonValue) => isJsonObject(draft)) : [];
+  return {
+    ...rest,
+    invoices: drafts.map(({ lines: _, ...draft }) => draft),
+    lines: drafts.flatMap(({ lines, currency = null }) =>
+      (Array.isArray(lines) ? lines : [])
+        .filter((line: JsonValue) => isJsonObject(line))
+        .map((line) => ({ ...line, currency })),
+    ),
+  };
 }

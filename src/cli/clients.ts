@@ -101,12 +101,12 @@ function addCreate(clients: Command, io: CliIo): void {
         'Registers a client. It authenticates with the private half of a key that is registered here.',
       )
       .option('--id <id>', 'its id (made when absent)')
-      .option('--name <name>', 'what people call it')
-      .option('--owner <party>', 'provider:id or tenant:id')
+      .option('--name <name>', 'what people call it (needed)')
+      .option('--owner <party>', 'provider:id or tenant:id (needed)')
       .option('--agent <agent>', 'the agent that this program is; it may pass on tokens that it received')
-      .option('--jwks-uri <url>', 'where its public keys are')
+      .option('--jwks-uri <url>', 'where its public keys are (needed, or --jwks-file)')
       .option('--jwks-file <path>', 'its public keys, when they have no URL; - for stdin')
-      .option('--grant-types <names>', 'token-exchange, client-credentials; comma-separated', list)
+      .option('--grant-types <names>', 'token-exchange, client-credentials; comma-separated (needed)', list)
       .option('--scopes <scopes>', 'what it may do in the management API, comma-separated', list)
       .option(
         '--call-scopes <scopes>',

@@ -28,6 +28,18 @@ interface DemoOptions {
   readonly json?: boolean;
 }
 
+const about = `It starts a broker, and from examples/ three companies with an agent and an issuer each, and the
+identity providers of two tenants: every one a process of its own, on this machine. A user of one
+tenant asks the first agent, which asks the second, which asks the third. Then it shows who called
+whom and on whose behalf, what the other tenant gets when it tries to read the task, the usage from
+both sides, the invoice, the settlements, and that they are the same sum; and stays up with
+addresses to try, until Ctrl-C.
+
+Data stay in BROKER_DATA_DIR (./data), and the next start goes on with them: the same companies,
+keys and addresses. The broker is at BROKER_URL, or at PORT; else at port 8080, or another one when
+that is in use. It may call addresses of this machine, which a broker otherwise refuses. It closes
+the current month early, to have an invoice to show: do not point it at data that matter.`;
+
 const jsonHelp = `With --json it prints one object when the steps are done, and stays up without --once:
   {ok, steps: [{name, ok, ms, error?}],
    hops: [{agent, tenant, audTenant, sub, actDepth, txn}], isolation: {ok},
@@ -37,25 +49,14 @@ const jsonHelp = `With --json it prints one object when the steps are done, and 
 
 export function addDemoCommand(program: Command, io: CliIo): void {
   const demo = withJson(program.command('demo'))
-    .summary('show everything working, with three companies and two tenants')
-    .description(
-      'Starts a broker, and from examples/ three companies with an agent and an issuer each, and the identity providers ' +
-        'of two tenants: every one a process of its own, on this machine. A user of one tenant asks the first agent, ' +
-        'which asks the second, which asks the third. Then it shows who called whom and on whose behalf, what the other ' +
-        'tenant gets when it tries to read the task, the usage from both sides, the invoice, the settlements, and that ' +
-        'they are the same sum; and stays up with addresses to try, until Ctrl-C.\n\n' +
-        'Data stay in BROKER_DATA_DIR (./data), and the next start goes on with them: the same companies, keys and ' +
-        'addresses. The broker is at BROKER_URL, or at PORT; else at port 8080, or another one when that is in use. It may ' +
-        'call addresses of this machine, which a broker otherwise refuses. It closes the current month early, to have an ' +
-        'invoice to show: do not point it at data that matter.',
-    )
+    .description('Shows everything working, with three companies and two tenants.')
     .option(
       '--once',
       'end after the demo, with 0 only if every step held; on temporary data, at any free ports',
     )
-    .addHelpText('after', `\n${jsonHelp}`)
+    .addHelpText('after', `\n${about}\n\n${jsonHelp}`)
     .action((options: DemoOptions) => runDemo(io, options));
-  withExamples(demo, 'demo', 'demo --once --json | jq .tieOut');
+  withExamples(demo, 'demo', 'demo --once', 'demo --once --json | jq .tieOut');
 }
 
 async function runDemo(io: CliIo, options: DemoOptions): Promise<void> {

@@ -2,13 +2,15 @@ import { createRequire } from 'node:module';
 import type { Command } from 'commander';
 import type { Config } from '../config/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
-import { type Check, fail, ok } from './doctor/check.ts';
 import { examineConfiguration } from './doctor/configuration.ts';
 import { examineDataDirectory } from './doctor/data-directory.ts';
 import { examineListening } from './doctor/listening.ts';
+import { checkNode } from './doctor/node-version.ts';
 import { checkOperatorToken } from './doctor/operator-token.ts';
 import { describeReport, type Report } from './doctor/report.ts';
-import { examineEmbeddedStore, type StoreFindings } from './doctor/embedded-store.ts';
+import { examineDynamoDbStore } from './doctor/dynamodb-store.ts';
+import { examineEmbeddedStore } from './doctor/embedded-store.ts';
+import type { StoreFindings } from './doctor/store-contents.ts';
 import { withExamples } from './examples.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
@@ -20,7 +22,7 @@ const { engines } = createRequire(import.meta.url)('../../package.json') as {
 };
 
 /** Each engine of `BROKER_STORE` has its own way of being looked at. */
-const examineStore = { lmdb: examineEmbeddedStore } satisfies Record<
+const examineStore = { lmdb: examineEmbeddedStore, dynamodb: examineDynamoDbStore } satisfies Record<
   Config['BROKER_STORE'],
   (config: Config, clock: Clock) => Promise<StoreFindings>
 >;
@@ -60,18 +62,8 @@ async function examine(io: CliIo): Promise<Report> {
       wasMade: store.wasOperatorTokenMade,
       runningAt: listening.runningAt,
     });
-    checks.push(...(await examineDataDirectory(config)), ...store.checks, ...listening.checks, token);
+    const directory = config.BROKER_STORE === 'lmdb' ? await examineDataDirectory(config) : [];
+    checks.push(...directory, ...store.checks, ...listening.checks, token);
   }
   return { ok: checks.every(({ status }) => status !== 'fail'), configuration: settings, checks };
-}
-
-/** `range` is package.json's `>=x.y`. */
-export function checkNode(version: string, range: string): Check {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [neededMajor = 0, neededMinor = 0] = range.replace('>=', '').split('.').map(Number);
-  const isEnough = major > neededMajor || (major === neededMajor && minor >= neededMinor);
-  const needed = `${neededMajor}.${neededMinor} or newer is needed`;
-  return isEnough
-    ? ok('node', `${version} (${needed})`)
-    : fail('node', `${version}, but ${needed}`, 'Install a newer Node: https://nodejs.org/en/download');
 }

@@ -7,6 +7,7 @@ import { addBillingCommands } from './billing.ts';
 import { addClientCommands } from './clients.ts';
 import { addDemoCommand } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
+import { addEventCommands } from './events.ts';
 import { exitCodes } from './failure.ts';
 import { addHelpCommand, configureHelp, optionGroups } from './help.ts';
 import { addInitCommand } from './init.ts';
@@ -72,6 +73,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   addBillingCommands(program, io);
   program.commandsGroup('Looking in:');
   addAuditCommands(program, io);
+  addEventCommands(program, io);
   addOpenApiCommand(program, io);
   addHelpCommand(program);
   return program.addHelpText(

@@ -7,6 +7,7 @@ import { createOnce, loadMasterKey, masterKeyPath } from '../config/master-key.t
 import { ensureDataDirectory } from './data-directory.ts';
 import { withExamples } from './examples.ts';
 import { Failure } from './failure.ts';
+import { initTable, type InitTableOptions } from './init-table.ts';
 import type { CliIo } from './io.ts';
 import { operatorTokenPath, readOperatorTokenFile } from './operator-token-file.ts';
 import { withJson } from './options.ts';
@@ -25,19 +26,22 @@ export function addInitCommand(program: Command, io: CliIo): void {
     .description(
       'Makes what a broker needs before its first start: the data directory, the master key that encrypts its private ' +
         'keys, and the operator’s token. What is there already is kept, never overwritten. Secrets are written to files ' +
-        'that only this user can read, and are not printed.',
+        'that only this user can read, and are not printed. With BROKER_STORE=dynamodb it makes or checks the table instead ' +
+        '(docs/dynamodb.md).',
     )
-    .action((options: { readonly json?: boolean }) => runInit(io, options.json === true));
+    .option('--no-protect', 'do not protect the DynamoDB table against deletion')
+    .action((options: InitTableOptions) => runInit(io, options));
   withExamples(init, 'init', 'init --json');
 }
 
-async function runInit(io: CliIo, asJson: boolean): Promise<void> {
+async function runInit(io: CliIo, options: InitTableOptions): Promise<void> {
   // Checked before anything is written; what init itself will make must not be missed by the check.
   const config = loadConfig({
     ...io.env,
     BROKER_MASTER_KEY: io.env['BROKER_MASTER_KEY'] || randomBytes(32).toString('base64url'),
     BROKER_OPERATOR_TOKEN: io.env['BROKER_OPERATOR_TOKEN'] || newOperatorToken(),
   });
+  if (config.BROKER_STORE === 'dynamodb') return initTable(io, config, options);
   const directory = config.BROKER_DATA_DIR;
   await ensureDataDirectory(directory);
   const hadStore = await exists(join(directory, 'broker.mdb'));
@@ -50,7 +54,7 @@ async function runInit(io: CliIo, asJson: boolean): Promise<void> {
       operatorToken,
       next: nextSteps(io.env, config, operatorToken),
     };
-    if (asJson) return await write(io.stdout, `${JSON.stringify(report)}\n`);
+    if (options.json === true) return await write(io.stdout, `${JSON.stringify(report)}\n`);
     await write(io.stdout, describe(report, io));
   } catch (error) {
     throw error instanceof Error && 'errno' in error ? dataDirFailure(error, directory) : error;

@@ -51,8 +51,8 @@ export function addIssuerCommands(program: Command, io: CliIo): void {
       .description(
         'Trusts an issuer. Its key set is read and checked first; one issuer belongs to one party.',
       )
-      .option('--issuer <url>', 'exactly as in its tokens’ iss')
-      .option('--jwks-uri <url>', 'where its public keys are')
+      .option('--issuer <url>', 'exactly as in its tokens’ iss (needed)')
+      .option('--jwks-uri <url>', 'where its public keys are (needed, or --jwks-file)')
       .option('--jwks-file <path>', 'its public keys, when they have no URL; - for stdin')
       .option('--algorithms <names>', 'accepted signatures, comma-separated (default: all but RS256)', list)
       .option('--expires-at <time>', 'trusted until this RFC 3339 time in UTC')

@@ -29,9 +29,9 @@ export function addMeterCommands(program: Command, io: CliIo): void {
   withExamples(
     withBody(meters.command('create'))
       .description('Defines a meter on which providers report. It means one thing for ever.')
-      .option('--key <key>', 'its name in events and plans')
-      .option('--aggregation <how>', 'sum, count, max or latest')
-      .option('--unit <unit>', 'for people, such as tokens')
+      .option('--key <key>', 'its name in events and plans (needed)')
+      .option('--aggregation <how>', 'sum, count, max or latest (needed)')
+      .option('--unit <unit>', 'for people, such as tokens (needed)')
       .action(async ({ key, aggregation, unit, ...options }: NewMeter) =>
         showOne(io, options, {
           method: 'POST',

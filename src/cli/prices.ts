@@ -63,9 +63,9 @@ export function addPriceCommands(program: Command, io: CliIo): void {
   withExamples(
     withBody(plans.command('create'))
       .description('Defines a plan. Tiered prices, and prices for some dimensions only, come with --file.')
-      .option('--key <key>', 'its name in subscriptions')
-      .option('--currency <code>', 'ISO 4217, such as EUR')
-      .option('--price <meter=amount>', 'price of each unit of a meter; repeatable', pairs)
+      .option('--key <key>', 'its name in subscriptions (needed)')
+      .option('--currency <code>', 'ISO 4217, such as EUR (needed)')
+      .option('--price <meter=amount>', 'price of each unit of a meter; repeatable (needed)', pairs)
       .action(async ({ key, currency, price, ...options }: NewPlan) => {
         const prices =
           price === undefined
@@ -90,9 +90,9 @@ export function addPriceCommands(program: Command, io: CliIo): void {
   withExamples(
     withBody(contracts.command('create').argument('<provider>', 'its id'))
       .description('Agrees on a commission, from a month on.')
-      .option('--commission-bps <points>', 'in basis points: 1500 is 15 %', integer)
-      .option('--currency <code>', 'ISO 4217, such as EUR')
-      .option('--from <month>', 'first month, such as 2026-01')
+      .option('--commission-bps <points>', 'in basis points: 1500 is 15 % (needed)', integer)
+      .option('--currency <code>', 'ISO 4217, such as EUR (needed)')
+      .option('--from <month>', 'first month, such as 2026-01 (needed)')
       .action(async (provider: string, { commissionBps, currency, from, ...options }: NewContract) =>
         showOne(io, options, {
           method: 'POST',

@@ -50,8 +50,8 @@ export function addProviderCommands(program: Command, io: CliIo): void {
   withExamples(
     withBody(providers.command('create'))
       .description('Admits a provider; it is active at once.')
-      .option('--id <id>', 'its id, part of every address of its agents')
-      .option('--name <name>', 'what people call it')
+      .option('--id <id>', 'its id, part of every address of its agents (needed)')
+      .option('--name <name>', 'what people call it (needed)')
       .option('--domains <domains>', 'its domain names, comma-separated', list)
       .option('--contact <email>', 'whom to write to')
       .action(async ({ id, name, domains, contact, ...options }: NewProvider) =>

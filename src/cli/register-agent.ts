@@ -19,8 +19,8 @@ export function addRegister(agents: Command, io: CliIo): void {
   withExamples(
     withBody(agents.command('register').argument('<provider>', 'whose agent it is'))
       .description('Registers an agent by its card. It stays a draft until it is published.')
-      .option('--id <id>', 'the part after the slash in provider/agent')
-      .option('--card-url <url>', 'where its card is; read now and at each refresh')
+      .option('--id <id>', 'the part after the slash in provider/agent (needed)')
+      .option('--card-url <url>', 'where its card is; read now and at each refresh (needed, or --card-file)')
       .option('--card-file <path>', 'its card, when it has no URL; - for stdin')
       .option('--scopes <scopes>', 'its own scopes beyond a2a:invoke and a2a:read, comma-separated', list)
       .option('--region <region>', 'where it runs')

@@ -23,16 +23,16 @@ export function addServeCommand(program: Command, io: CliIo): void {
 
 async function runServe(io: CliIo, asJson: boolean): Promise<void> {
   const config = loadConfig(await withOperatorToken(io.env));
-  await ensureDataDirectory(config.BROKER_DATA_DIR);
+  if (config.BROKER_STORE === 'lmdb') await ensureDataDirectory(config.BROKER_DATA_DIR);
   const { broker, port } = await startBroker(io, config);
   const stopped = stopOnSignal(broker, io);
   await announce(io, config, { port, madeOperatorToken: broker.madeOperatorToken, asJson });
   await stopped;
 }
 
-/** What `init` made counts as configured. */
+/** What `init` made counts as configured; not on a shared store, where a file of one machine is nothing to the others. */
 export async function withOperatorToken(env: CliIo['env']): Promise<CliIo['env']> {
-  if (env['BROKER_OPERATOR_TOKEN']) return env;
+  if (env['BROKER_OPERATOR_TOKEN'] || env['BROKER_STORE'] === 'dynamodb') return env;
   const token = await readOperatorTokenFile(dataDirOf(env));
   return token === undefined ? env : { ...env, BROKER_OPERATOR_TOKEN: token };
 }
@@ -85,10 +85,10 @@ async function announce(
   config: Config,
   { port, madeOperatorToken, asJson }: Started,
 ): Promise<void> {
-  const data = resolve(config.BROKER_DATA_DIR);
+  const data = dataPlace(config);
   const docs = `${config.BROKER_URL}/docs`;
   if (asJson) {
-    const facts = { url: config.BROKER_URL, host: config.HOST, port, docs, dataDir: data };
+    const facts = { url: config.BROKER_URL, host: config.HOST, port, docs, ...data };
     const token = madeOperatorToken === undefined ? {} : { operatorToken: madeOperatorToken };
     return write(io.stdout, `${JSON.stringify({ ...facts, ...token })}\n`);
   }
@@ -98,7 +98,7 @@ async function announce(
     `  ${colors.bold('The broker is running')}`,
     `  address         ${colors.cyan(config.BROKER_URL)} (listening on ${config.HOST}:${port})`,
     `  API reference   ${colors.cyan(docs)}`,
-    `  data            ${data}`,
+    `  data            ${data.dataDir ?? `DynamoDB table ${data.table}`}`,
     ...operatorLines(madeOperatorToken, config, colors.bold),
     ...portWarning(config, port, colors.yellow),
     '',
@@ -107,6 +107,12 @@ async function announce(
     '',
   ];
   await write(io.stderr, lines.join('\n'));
+}
+
+function dataPlace(config: Config): { readonly dataDir?: string; readonly table?: string } {
+  return config.BROKER_STORE === 'lmdb'
+    ? { dataDir: resolve(config.BROKER_DATA_DIR) }
+    : { table: config.DYNAMODB_TABLE ?? '' };
 }
 
 function operatorLines(

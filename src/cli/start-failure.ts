@@ -7,7 +7,7 @@ import { Failure, systemCode, systemReason } from './failure.ts';
 export function startFailure(error: unknown, config: Config): unknown {
   if (error instanceof ConfigError || error instanceof MasterKeyError)
     return new Failure('configuration', error.message, { cause: error });
-  if (error instanceof StorageError) return storeFailure(error);
+  if (error instanceof StorageError) return storeFailure(error, config);
   const place = `${config.HOST}:${config.PORT}`;
   switch (systemCode(error)) {
     case 'EADDRINUSE':
@@ -33,7 +33,12 @@ export function startFailure(error: unknown, config: Config): unknown {
   }
 }
 
-export function storeFailure(error: StorageError): Failure {
+export function storeFailure(error: StorageError, { BROKER_STORE }: Pick<Config, 'BROKER_STORE'>): Failure {
+  if (BROKER_STORE === 'dynamodb')
+    return new Failure('failed', error.message, {
+      cause: error,
+      hints: ['Nothing has to be changed if that passes: start again.'],
+    });
   return new Failure('configuration', `The store cannot be used: ${error.message}.`, {
     cause: error,
     hints:

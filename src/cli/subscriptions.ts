@@ -33,7 +33,7 @@ export function addSubscriptionCommands(program: Command, io: CliIo): void {
   withExamples(
     withBody(subscriptions.command('add').argument('<tenant>', 'who subscribes'))
       .description('Subscribes a tenant to an agent. Every agent in a chain of calls needs one.')
-      .option('--agent <agent>', 'provider/agent')
+      .option('--agent <agent>', 'provider/agent (needed)')
       .option('--plan <key>', 'the plan by which it is billed')
       .option(
         '--scopes <scopes>',

@@ -52,13 +52,9 @@ export function formatRecord(record: Row, colors: Colors): string {
     const space = ' '.repeat(width - displayWidth(name));
     return `${colors.dim(name)}${space}${gap}${paintState(textOf(value), colors)}`.trimEnd();
   });
-  const tables = listsOf(record).map(([name, rows]) => {
-    const heading = (suffix: string) => `\n${colors.bold(printable(name) + suffix)}\n`;
-    // What has lists of its own does not fit into a cell.
-    if (!rows.some((row) => Object.values(row).some(isListOfThings)))
-      return heading('') + formatTable(columnsOf(rows), rows, colors);
-    return rows.map((row, at) => heading(` ${at + 1}`) + formatRecord(row, colors)).join('');
-  });
+  const tables = listsOf(record).map(
+    ([name, rows]) => `\n${colors.bold(printable(name))}\n${formatTable(columnsOf(rows), rows, colors)}`,
+  );
   return `${members.join('\n')}\n${tables.join('')}`;
 }
 

@@ -57,8 +57,8 @@ export function addTenantCommands(program: Command, io: CliIo): void {
     withBody(tenants.command('create'))
       .description('Creates a tenant.')
       .option('--id <id>', 'its id everywhere in the federation (made when absent)')
-      .option('--name <name>', 'what people call it')
-      .option('--tier <tier>', 'its tier, such as standard')
+      .option('--name <name>', 'what people call it (needed)')
+      .option('--tier <tier>', 'its tier, such as standard (needed)')
       .option('--region <region>', 'where its calls are served when there is a choice')
       .option('--residency <regions>', 'the only regions in which they may be, comma-separated', list)
       .action(async ({ id, name, tier, region, residency, ...options }: NewTenant) =>

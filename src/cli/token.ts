@@ -42,7 +42,7 @@ export function addTokenCommands(program: Command, io: CliIo): void {
       .description(
         'Exchanges a token of a tenant’s user, or one that an agent was called with, for one to call an agent.',
       )
-      .option('--agent <agent>', 'provider/agent, called through the gateway')
+      .option('--agent <agent>', 'provider/agent, called through the gateway (needed, or --resource)')
       .option('--resource <uri>', 'a deployment’s own resource instead, for a direct call')
       .requiredOption('--subject-token-file <path>', 'the token to exchange, - for stdin')
       .addOption(

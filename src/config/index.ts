@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { logLevels } from '../telemetry/log.ts';
+import { eventSettings, missingEventSetting } from './events.ts';
 
 /**
  * Everything that can be set from outside, once, with its default and its unit. `a2a-broker doctor` prints it, and
@@ -29,7 +30,28 @@ export const configSchema = z.object({
     .default(8080)
     .describe('Port to listen on; 0 lets the system choose.'),
   BROKER_DATA_DIR: z.string().min(1).default('./data').describe('Directory of the embedded store.'),
-  BROKER_STORE: z.enum(['lmdb']).default('lmdb').describe('Storage engine.'),
+  BROKER_STORE: z
+    .enum(['lmdb', 'dynamodb'])
+    .default('lmdb')
+    .describe('Storage engine: lmdb on one machine, dynamodb for several replicas (docs/dynamodb.md).'),
+  DYNAMODB_TABLE: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{3,255}$/, 'must be 3 to 255 letters, digits, dots, dashes or underscores')
+    .optional()
+    .meta({
+      description: 'Table of the DynamoDB store; `a2a-broker init` makes it.',
+      requiredWhen: 'BROKER_STORE is dynamodb',
+    }),
+  DYNAMODB_ENDPOINT: z
+    .url({ protocol: /^https?$/, error: 'must be an http(s) URL such as http://127.0.0.1:8000' })
+    .optional()
+    .describe('Another DynamoDB than the AWS region’s, such as a local one.'),
+  ...eventSettings,
+  AWS_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be a region such as eu-central-1')
+    .optional()
+    .describe('Region of the AWS services that are used. Default: that of the AWS profile.'),
   BROKER_MASTER_KEY: z
     .string()
     .regex(/^[A-Za-z0-9_-]{43}=?$|^[A-Za-z0-9+/]{43}=$/, 'must be 32 bytes in base64 or base64url')
@@ -37,7 +59,7 @@ export const configSchema = z.object({
     .meta({
       description:
         'Encrypts private keys at rest: 32 bytes in base64. On loopback one is made at first start, in the data directory.',
-      requiredWhen: 'BROKER_URL is not on loopback',
+      requiredWhen: 'BROKER_URL is not on loopback, or BROKER_STORE is dynamodb',
       secret: true,
     }),
   BROKER_KEY_ROTATION_DAYS: z.coerce
@@ -57,7 +79,7 @@ export const configSchema = z.object({
       description:
         'Bearer token of the marketplace operator, at least 24 characters. `a2a-broker init` makes one in the data ' +
         'directory, which counts as set; on loopback one is made at first start and printed once.',
-      requiredWhen: 'BROKER_URL is not on loopback',
+      requiredWhen: 'BROKER_URL is not on loopback, or BROKER_STORE is dynamodb',
       secret: true,
     }),
   BROKER_ALLOW_PRIVATE_NETWORK: z
@@ -90,6 +112,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     throw new ConfigError(`The configuration is not valid: ${problems.join('; ')}.`);
   }
   const config = parsed.data;
+  if (config.BROKER_STORE === 'dynamodb') requireShared(config);
+  const missing = missingEventSetting(config);
+  if (missing !== undefined)
+    throw new ConfigError(`${missing} must be set when BROKER_EVENTS is eventbridge.`);
   if (!isDevelopment(config)) {
     if (!config.BROKER_URL.startsWith('https:'))
       throw new ConfigError('BROKER_URL must use https unless its host is loopback.');
@@ -98,6 +124,15 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
         throw new ConfigError(`${name} must be set unless BROKER_URL is on loopback.`);
   }
   return config;
+}
+
+/** Every replica needs the same, so nothing of it may be made on one of them. */
+function requireShared(config: Config): void {
+  for (const name of ['DYNAMODB_TABLE', 'BROKER_MASTER_KEY', 'BROKER_OPERATOR_TOKEN'] as const)
+    if (config[name] === undefined)
+      throw new ConfigError(`${name} must be set when BROKER_STORE is dynamodb.`);
+  if (config.DYNAMODB_ENDPOINT?.startsWith('http:') === true && !isDevelopment(config))
+    throw new ConfigError('DYNAMODB_ENDPOINT must use https unless BROKER_URL is on loopback.');
 }
 
 /** On loopback nobody else can reach the broker, so it may make its own secrets at first start. */

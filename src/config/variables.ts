@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { configSchema } from './index.ts';
 
 /** One variable of the environment, as people need to know it. */
@@ -6,6 +7,8 @@ export interface Variable {
   readonly meaning: string;
   /** As it would be written in the environment; `undefined` when there is none. */
   readonly default: string | undefined;
+  /** All values that are accepted, where they are few. */
+  readonly choices: readonly string[] | undefined;
   readonly requiredWhen: string | undefined;
   /** Never shown. */
   readonly secret: boolean;
@@ -19,6 +22,7 @@ export const variables: readonly Variable[] = Object.entries(configSchema.shape)
     name,
     meaning: description,
     default: byDefault === undefined ? undefined : String(byDefault),
+    choices: z.toJSONSchema(schema, { io: 'input' }).enum?.map((choice) => String(choice)),
     requiredWhen: typeof requiredWhen === 'string' ? requiredWhen : undefined,
     secret: secret === true,
   };

@@ -13,6 +13,7 @@ const readySchema = z.object({ status: z.enum(['ready', 'not_ready']) });
 const healthz = createRoute({
   method: 'get',
   path: '/healthz',
+  operationId: 'getHealth',
   tags: ['Operations'],
   summary: 'Whether the process runs',
   responses: { 200: answers(healthSchema, 'It does') },
@@ -21,6 +22,7 @@ const healthz = createRoute({
 const readyz = createRoute({
   method: 'get',
   path: '/readyz',
+  operationId: 'getReadiness',
   tags: ['Operations'],
   summary: 'Whether calls can be served: store and keys usable',
   responses: { 200: answers(readySchema, 'Ready'), 503: answers(readySchema, 'Not ready') },

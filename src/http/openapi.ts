@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Router } from '../api/router.ts';
+import { addCommonAnswers, type Paths } from './common-answers.ts';
 
 const { version, description } = createRequire(import.meta.url)('../../package.json') as {
   version: string;
@@ -13,7 +14,7 @@ export function openApiDocument(app: Router, brokerUrl: string): object {
     scheme: 'bearer',
     description: 'The operator token, or an access token from `POST /oauth/token` with `client_credentials`.',
   });
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'A2A federation broker',
@@ -24,4 +25,6 @@ export function openApiDocument(app: Router, brokerUrl: string): object {
     servers: [{ url: brokerUrl }],
     security: [{ bearer: [] }],
   });
+  addCommonAnswers((document.paths ?? {}) as Paths);
+  return document;
 }

@@ -30,8 +30,8 @@ export const serverLimits: ServerLimits = {
 };
 
 const maxHeaderBytes = 32 * 1024;
-/** What is left of a refused body is read for this long, so that the caller gets to see the refusal. */
-const lingerMs = 1000;
+/** What is left of a refused body is read for this long, so that the caller gets to see the refusal and can go on. */
+const lingerMs = 5000;
 /** TCP asks silent peers whether they are still there: a stream without events must not be kept for a machine that is gone. */
 const keepAliveProbeMs = 60_000;
 
@@ -70,8 +70,7 @@ export function createHttpServer(
         if (isStopping) setImmediate(() => server.closeIdleConnections());
       });
       response.on('finish', () => {
-        if (!request.complete)
-          setTimeout(() => request.complete || request.socket.destroy(), lingerMs).unref();
+        if (!request.complete) discardRest(request);
       });
       // A listener here keeps node from closing the connection of an answer that is only silent.
       response.on('timeout', (socket) => {
@@ -113,4 +112,11 @@ export function createHttpServer(
       clearTimeout(timer);
     },
   };
+}
+
+function discardRest(request: IncomingMessage): void {
+  // Whoever began to read and stopped would hold the rest back, and with it the caller's next request.
+  request.removeAllListeners('data');
+  request.resume();
+  setTimeout(() => request.complete || request.socket.destroy(), lingerMs).unref();
 }

@@ -28,3 +28,9 @@ export {
 export type { UsageOutcome } from './usage-delivery.ts';
 export type { Usage, UsageEvent } from './usage-event.ts';
 export { createUsageReporter, type UsageReporter, type UsageReporterOptions } from './usage-reporter.ts';
+export {
+  createUsageQueueHandler,
+  type UsageQueueAnswer,
+  type UsageQueueBatch,
+  type UsageQueueOptions,
+} from './usage-queue.ts';

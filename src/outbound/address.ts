@@ -12,8 +12,11 @@ export function isPublicAddress(text: string): boolean {
   return address.kind() === 'ipv4' ? isPublicV4(address as ipaddr.IPv4) : isPublicV6(address as ipaddr.IPv6);
 }
 
+/** Public by number, but answered by the cloud's own machinery to each machine in it: Azure's wire server. */
+const cloudServices: ReadonlySet<string> = new Set(['168.63.129.16']);
+
 function isPublicV4(address: ipaddr.IPv4): boolean {
-  return address.range() === 'unicast';
+  return address.range() === 'unicast' && !cloudServices.has(address.toString());
 }
 
 function isPublicV6(address: ipaddr.IPv6): boolean {
@@ -22,5 +25,6 @@ function isPublicV6(address: ipaddr.IPv6): boolean {
   const bytes = address.toByteArray();
   if (range === '6to4') return isPublicV4(new ipaddr.IPv4(bytes.slice(2, 6)));
   if (range === 'rfc6052') return isPublicV4(new ipaddr.IPv4(bytes.slice(12, 16)));
-  return range === 'unicast';
+  // RFC 4291 §2.4: global unicast is assigned from 2000::/3. What lies outside (`::127.0.0.1` among it) is not the Internet.
+  return range === 'unicast' && ((bytes[0] ?? 0) & 0xe0) === 0x20;
 }

@@ -15,6 +15,8 @@ export interface OutboundOptions {
 const connectTimeoutMs = 5000;
 const maxPools = 2000;
 const connectionsPerOrigin = 128;
+const documentsIdleMs = 1000;
+const poolIdleMs = 10_000;
 const defaultMaxBytes = 1024 * 1024;
 const defaultTimeoutMs = 5000;
 
@@ -24,7 +26,15 @@ export function createOutbound(options: OutboundOptions): Outbound {
     resolve: options.resolve ?? resolveBySystem,
     timeoutMs: connectTimeoutMs,
   });
-  const documents = new Agent({ connect, connections: 8, maxHeaderSize: 16 * 1024, maxOrigins: 1000 });
+  const documents = new Agent({
+    connect,
+    connections: 8,
+    maxHeaderSize: 16 * 1024,
+    // A server may ask for a long idle life; a thousand host names of one owner would then hold every place for others' keys.
+    keepAliveTimeout: documentsIdleMs,
+    keepAliveMaxTimeout: documentsIdleMs,
+    maxOrigins: 1000,
+  });
   const pools = new Map<string, Pool>();
 
   return {
@@ -76,7 +86,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
         pipelining: 1,
         headersTimeout: 0,
         bodyTimeout: 0,
-        keepAliveTimeout: 10_000,
+        keepAliveTimeout: poolIdleMs,
+        keepAliveMaxTimeout: 6 * poolIdleMs,
         maxHeaderSize: 32 * 1024,
       });
       pools.set(origin, made);

@@ -30,6 +30,7 @@ export async function admitProvider(
       actor: auditActor(by),
       provider: provider.id,
     }),
+    ...(await context.events.writes('provider.admitted.v1', { provider: provider.id })),
   ]);
   if (!commit.ok)
     throw new Fault<RegistryErrorCode>('provider_exists', `There is a provider ${provider.id} already.`);
@@ -65,6 +66,12 @@ export async function setProviderStatus(
       provider: id,
       detail: { reason },
     }),
+    ...(status === record.value.status
+      ? []
+      : await context.events.writes(
+          status === 'suspended' ? 'provider.suspended.v1' : 'provider.reinstated.v1',
+          { provider: id },
+        )),
   ]);
   if (!commit.ok)
     throw new Fault('conflict', 'The provider was changed by somebody else at the same time. Read it again.');

@@ -3,7 +3,16 @@ import { ifMatch, setEtag } from '../api/etag.ts';
 import { requireParty, requirePrincipal } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import {
+  agentParam,
+  answers,
+  pageOf,
+  pageQuerySchema,
+  problems,
+  providerParam,
+  slugSchema,
+  takes,
+} from '../api/schemas.ts';
 import { type Agent, agentId } from './agent.ts';
 import type { Registry } from './index.ts';
 import {
@@ -18,21 +27,23 @@ import {
 } from './schema.ts';
 
 const tags = ['Agents'];
-const params = z.object({ provider: slugSchema, agent: slugSchema });
+const params = z.object({ provider: providerParam, agent: agentParam });
 const oneAgent = { 200: answers(agentSchema, 'The agent') };
 
 const register = createRoute({
   method: 'post',
   path: '/v1/providers/{provider}/agents',
+  operationId: 'registerAgent',
   tags,
   summary: 'Register an agent by its card; it stays a draft until published',
-  request: { params: z.object({ provider: slugSchema }), ...takes(newAgentSchema) },
+  request: { params: z.object({ provider: providerParam }), ...takes(newAgentSchema) },
   responses: { 201: answers(agentSchema, 'Registered'), ...problems(400, 401, 403, 404, 409, 422) },
 });
 
 const search = createRoute({
   method: 'get',
   path: '/v1/agents',
+  operationId: 'searchAgents',
   tags,
   summary: 'Find agents on offer',
   description: 'A provider also sees its own drafts. A page may be short and still have a `nextCursor`',
@@ -43,6 +54,7 @@ const search = createRoute({
 const read = createRoute({
   method: 'get',
   path: '/v1/agents/{provider}/{agent}',
+  operationId: 'getAgent',
   tags,
   summary: 'Read an agent',
   request: { params },
@@ -53,6 +65,7 @@ const step = <S extends 'publish' | 'suspend' | 'retire'>(name: S, summary: stri
   createRoute({
     method: 'post',
     path: `/v1/agents/{provider}/{agent}/${name}` as const,
+    operationId: `${name}Agent`,
     tags,
     summary,
     request: { params, body: { required: false, content: { 'application/json': { schema: reasonSchema } } } },
@@ -66,6 +79,7 @@ const retire = step('retire', 'Take an agent off for good');
 const refresh = createRoute({
   method: 'post',
   path: '/v1/agents/{provider}/{agent}/refresh',
+  operationId: 'refreshAgent',
   tags,
   summary: 'Read the card again from its URL, as a new version',
   request: { params },
@@ -75,6 +89,7 @@ const refresh = createRoute({
 const versions = createRoute({
   method: 'get',
   path: '/v1/agents/{provider}/{agent}/versions',
+  operationId: 'listCardVersions',
   tags,
   summary: 'List the versions of an agent’s card',
   request: { params, query: pageQuerySchema },
@@ -84,6 +99,7 @@ const versions = createRoute({
 const deployments = createRoute({
   method: 'get',
   path: '/v1/agents/{provider}/{agent}/deployments',
+  operationId: 'listDeployments',
   tags,
   summary: 'List where an agent runs',
   request: { params },
@@ -93,6 +109,7 @@ const deployments = createRoute({
 const deploy = createRoute({
   method: 'post',
   path: '/v1/agents/{provider}/{agent}/deployments',
+  operationId: 'addDeployment',
   tags,
   summary: 'Add a deployment',
   request: { params, ...takes(newDeploymentSchema) },
@@ -102,9 +119,15 @@ const deploy = createRoute({
 const redeploy = createRoute({
   method: 'patch',
   path: '/v1/agents/{provider}/{agent}/deployments/{deployment}',
+  operationId: 'changeDeployment',
   tags,
   summary: 'Change a deployment’s state, weight or region',
-  request: { params: params.extend({ deployment: slugSchema }), ...takes(deploymentChangeSchema) },
+  request: {
+    params: params.extend({
+      deployment: slugSchema.openapi({ description: 'Id of the deployment' }),
+    }),
+    ...takes(deploymentChangeSchema),
+  },
   responses: { 200: answers(deploymentSchema, 'Changed'), ...problems(400, 401, 403, 404, 409, 412) },
 });
 

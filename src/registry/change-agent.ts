@@ -1,4 +1,5 @@
 import { type AuditEntry, auditActor } from '../audit/index.ts';
+import type { EventType } from '../events/port.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { StoredRecord, Write } from '../storage/port.ts';
 import type { Update } from './admit-provider.ts';
@@ -16,10 +17,10 @@ export interface AgentVersion {
 
 /** From which states each step leads where. */
 const steps = {
-  publish: { from: ['draft', 'suspended'], to: 'published' },
-  suspend: { from: ['draft', 'published'], to: 'suspended' },
-  retire: { from: ['draft', 'published', 'suspended'], to: 'retired' },
-} as const satisfies Record<string, { from: readonly AgentStatus[]; to: AgentStatus }>;
+  publish: { from: ['draft', 'suspended'], to: 'published', event: 'agent.published.v1' },
+  suspend: { from: ['draft', 'published'], to: 'suspended', event: 'agent.suspended.v1' },
+  retire: { from: ['draft', 'published', 'suspended'], to: 'retired', event: 'agent.retired.v1' },
+} as const satisfies Record<string, { from: readonly AgentStatus[]; to: AgentStatus; event: EventType }>;
 
 export type AgentStep = keyof typeof steps;
 
@@ -31,8 +32,8 @@ export async function moveAgent(
   reason: string | undefined,
   update: Update,
 ): Promise<AgentVersion> {
-  const record = await requireAgent(context, id);
-  const { from, to } = steps[step];
+  const record = await requireUnchanged(context, id, update);
+  const { from, to, event } = steps[step];
   if (record.value.status === to) return { agent: record.value, version: record.version };
   if (!(from as readonly AgentStatus[]).includes(record.value.status))
     throw new Fault<RegistryErrorCode>(
@@ -51,22 +52,27 @@ export async function moveAgent(
     ...(reason === undefined ? {} : { statusReason: reason }),
     ...(step === 'suspend' && update.by.kind === 'operator' ? { heldByOperator: true } : {}),
   };
-  return saveAgent(context, record, agent, update, {
-    action: `agent.${step}`,
-    detail: { reason: reason ?? null },
-  });
+  return saveAgent(
+    context,
+    record,
+    agent,
+    update,
+    { action: `agent.${step}`, detail: { reason: reason ?? null } },
+    await context.events.writes(event, { agent: id, provider: agent.provider }),
+  );
 }
 
 /**
  * Reads the card again from where it was registered and adopts it as the current version. Deployments stay as they are.
- * Throws `not_found`, `wrong_state` (registered inline, or retired), `card_unreachable`, `card_invalid`, `conflict`.
+ * Throws `not_found`, `precondition_failed`, `wrong_state` (registered inline, or retired), `card_unreachable`, `card_invalid`,
+ * `conflict`.
  */
 export async function refreshAgent(
   context: RegistryContext,
   id: string,
   update: Update,
 ): Promise<AgentVersion> {
-  const record = await requireAgent(context, id);
+  const record = await requireUnchanged(context, id, update);
   requireNotRetired(record.value);
   if (record.value.cardUrl === undefined)
     throw new Fault<RegistryErrorCode>(
@@ -83,7 +89,14 @@ export async function refreshAgent(
     agent,
     update,
     { action: 'agent.refresh', detail: { card: card.digest } },
-    [context.repository.putCard(id, { digest: card.digest, original, createdAt: context.clock.now() })],
+    [
+      context.repository.putCard(id, { digest: card.digest, original, createdAt: context.clock.now() }),
+      ...(await context.events.writes('agent.version-adopted.v1', {
+        agent: id,
+        provider: agent.provider,
+        card: card.digest,
+      })),
+    ],
   );
 }
 
@@ -93,13 +106,25 @@ export async function requireAgent(context: RegistryContext, id: string): Promis
   return record;
 }
 
+/** Before anything else is judged (RFC 9110 §13.2.2). Throws `not_found`, `precondition_failed`. */
+export async function requireUnchanged(
+  context: RegistryContext,
+  id: string,
+  update: Update,
+): Promise<StoredRecord<Agent>> {
+  const record = await requireAgent(context, id);
+  if (update.version !== undefined && update.version !== record.version)
+    throw new Fault('precondition_failed', 'The agent has changed since it was read.');
+  return record;
+}
+
 /** Retired is for good. */
 export function requireNotRetired(agent: Agent): void {
   if (agent.status === 'retired')
     throw new Fault<RegistryErrorCode>('wrong_state', 'The agent is retired and cannot be changed any more.');
 }
 
-/** Throws `precondition_failed`, `conflict`. */
+/** Throws `conflict`. */
 export async function saveAgent(
   context: RegistryContext,
   record: StoredRecord<Agent>,
@@ -108,8 +133,6 @@ export async function saveAgent(
   entry: Pick<AuditEntry, 'action' | 'detail'>,
   alongside: readonly Write[] = [],
 ): Promise<AgentVersion> {
-  if (update.version !== undefined && update.version !== record.version)
-    throw new Fault('precondition_failed', 'The agent has changed since it was read.');
   const agent: Agent = { ...change, updatedAt: context.clock.now() };
   const commit = await context.repository.commit([
     context.repository.replaceAgent(agent, record.version),

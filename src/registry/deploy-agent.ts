@@ -1,7 +1,8 @@
+import type { EventData } from '../events/port.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Update } from './admit-provider.ts';
-import type { Deployment } from './agent.ts';
-import { requireAgent, requireNotRetired, saveAgent } from './change-agent.ts';
+import type { Agent, Deployment } from './agent.ts';
+import { requireNotRetired, requireUnchanged, saveAgent } from './change-agent.ts';
 import type { RegistryContext } from './deps.ts';
 import type { RegistryErrorCode } from './errors.ts';
 import { refuseOwnAddresses, resourceTaken } from './register-agent.ts';
@@ -22,7 +23,7 @@ export async function addDeployment(
     throw new Fault('invalid_request', 'A siloed deployment names its tenant, a pooled one none.', {
       fields: [{ path: '/tenant', message: input.model === 'siloed' ? 'is missing' : 'must be absent' }],
     });
-  const record = await requireAgent(context, agent);
+  const record = await requireUnchanged(context, agent, update);
   requireNotRetired(record.value);
   const { deployments } = record.value;
   if (deployments.some(({ id }) => id === input.id))
@@ -47,15 +48,18 @@ export async function addDeployment(
     { ...record.value, deployments: [...deployments, deployment] },
     update,
     { action: 'agent.deploy', detail: { deployment: deployment.id, resource: deployment.resource } },
-    shared
-      ? []
-      : [
-          context.repository.claimResource({
-            resource: deployment.resource,
-            agentId: agent,
-            deploymentId: deployment.id,
-          }),
-        ],
+    [
+      ...(shared
+        ? []
+        : [
+            context.repository.claimResource({
+              resource: deployment.resource,
+              agentId: agent,
+              deploymentId: deployment.id,
+            }),
+          ]),
+      ...(await context.events.writes('deployment.added.v1', factsOf(record.value, deployment))),
+    ],
   );
   return deployment;
 }
@@ -74,7 +78,7 @@ export async function changeDeployment(
   change: DeploymentChange,
   update: Update,
 ): Promise<Deployment> {
-  const record = await requireAgent(context, agent);
+  const record = await requireUnchanged(context, agent, update);
   const current = record.value.deployments.find((deployment) => deployment.id === id);
   if (current === undefined) throw new Fault('not_found', `${agent} has no deployment ${id}.`);
   const changed: Deployment = {
@@ -86,9 +90,28 @@ export async function changeDeployment(
   const deployments = record.value.deployments.map((deployment) =>
     deployment.id === id ? changed : deployment,
   );
-  await saveAgent(context, record, { ...record.value, deployments }, update, {
-    action: 'agent.redeploy',
-    detail: { deployment: id, state: changed.state, weight: changed.weight },
-  });
+  await saveAgent(
+    context,
+    record,
+    { ...record.value, deployments },
+    update,
+    {
+      action: 'agent.redeploy',
+      detail: { deployment: id, state: changed.state, weight: changed.weight },
+    },
+    isSame(current, changed)
+      ? []
+      : await context.events.writes('deployment.changed.v1', factsOf(record.value, changed)),
+  );
   return changed;
+}
+
+function isSame(a: Deployment, b: Deployment): boolean {
+  return a.weight === b.weight && a.state === b.state && a.region === b.region;
+}
+
+/** What others may know of a deployment: not where it is. */
+function factsOf({ id: agent, provider }: Agent, deployment: Deployment): EventData<'deployment.added.v1'> {
+  const { id, model, tenant, region, state, weight } = deployment;
+  return { agent, provider, deployment: id, model, tenant, region, state, weight };
 }

@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/index.ts';
+import type { Events } from '../events/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Outbound } from '../outbound/port.ts';
@@ -11,6 +12,7 @@ export interface RegistryDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly audit: Audit;
+  readonly events: Events;
   readonly outbound: Pick<Outbound, 'fetch'>;
   readonly brokerUrl: string;
   /** From trust. */

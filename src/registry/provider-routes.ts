@@ -3,17 +3,18 @@ import { ifMatch, setEtag } from '../api/etag.ts';
 import { requireOperator, requireParty } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import type { Router } from '../api/router.ts';
-import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
+import { answers, pageOf, pageQuerySchema, problems, providerParam, takes } from '../api/schemas.ts';
 import type { Registry } from './index.ts';
 import type { Provider } from './provider.ts';
 import { newProviderSchema, providerSchema, reasonSchema } from './schema.ts';
 
 const tags = ['Providers'];
-const params = z.object({ provider: slugSchema });
+const params = z.object({ provider: providerParam });
 
 const admit = createRoute({
   method: 'post',
   path: '/v1/providers',
+  operationId: 'admitProvider',
   tags,
   summary: 'Admit a provider (operator)',
   request: takes(newProviderSchema),
@@ -23,6 +24,7 @@ const admit = createRoute({
 const list = createRoute({
   method: 'get',
   path: '/v1/providers',
+  operationId: 'listProviders',
   tags,
   summary: 'List providers (operator)',
   request: { query: pageQuerySchema },
@@ -32,6 +34,7 @@ const list = createRoute({
 const read = createRoute({
   method: 'get',
   path: '/v1/providers/{provider}',
+  operationId: 'getProvider',
   tags,
   summary: 'Read a provider',
   request: { params },
@@ -41,6 +44,7 @@ const read = createRoute({
 const suspend = createRoute({
   method: 'post',
   path: '/v1/providers/{provider}/suspend',
+  operationId: 'suspendProvider',
   tags,
   summary: 'Take all of a provider’s agents off, at once (operator)',
   request: { params, ...takes(reasonSchema) },
@@ -50,6 +54,7 @@ const suspend = createRoute({
 const reinstate = createRoute({
   method: 'post',
   path: '/v1/providers/{provider}/reinstate',
+  operationId: 'reinstateProvider',
   tags,
   summary: 'Let a suspended provider work again (operator)',
   request: { params, ...takes(reasonSchema) },

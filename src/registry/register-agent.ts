@@ -75,6 +75,11 @@ export async function registerAgent(
       agent: id,
       detail: { card: card.digest, resource: deployment.resource },
     }),
+    ...(await context.events.writes('agent.registered.v1', {
+      agent: id,
+      provider: providerId,
+      card: card.digest,
+    })),
   ]);
   if (commit.ok) return { agent, version: commit.version };
   if (commit.failed.includes(0)) throw resourceTaken(deployment.resource);

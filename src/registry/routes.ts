@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { HttpEnv } from '../api/env.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import { problems, slugSchema } from '../api/schemas.ts';
+import { agentParam, problems, providerParam } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import { addAgentRoutes } from './agent-routes.ts';
 import { agentId } from './agent.ts';
@@ -10,7 +10,7 @@ import type { ServedCard } from './brokered-cards.ts';
 import type { Registry } from './index.ts';
 import { addProviderRoutes } from './provider-routes.ts';
 
-const params = z.object({ provider: slugSchema, agent: slugSchema });
+const params = z.object({ provider: providerParam, agent: agentParam });
 const cardAnswer = {
   200: { description: 'The card', content: { 'application/json': { schema: z.looseObject({}) } } },
   304: { description: 'Not changed since `If-None-Match`' },
@@ -20,6 +20,7 @@ const cardAnswer = {
 const brokeredCard = createRoute({
   method: 'get',
   path: '/a2a/{provider}/{agent}/.well-known/agent-card.json',
+  operationId: 'getBrokeredCard',
   tags: ['Gateway'],
   summary: 'The agent’s card as callers of the broker use it: our address, our security, signed by us',
   security: [],
@@ -30,6 +31,7 @@ const brokeredCard = createRoute({
 const originalCard = createRoute({
   method: 'get',
   path: '/a2a/{provider}/{agent}/.well-known/agent-card.original.json',
+  operationId: 'getOriginalCard',
   tags: ['Gateway'],
   summary: 'The provider’s own card, byte for byte',
   security: [],

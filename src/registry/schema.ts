@@ -137,9 +137,9 @@ const term = (max: number) => z.string().min(1).max(max).optional();
 
 export const agentQuerySchema = pageQuerySchema.extend({
   q: term(200).openapi({ description: 'Words, all of which occur in id, name, description, skills or tags' }),
-  skill: term(128),
-  tag: term(64),
-  provider: slugSchema.optional(),
-  region: term(32),
-  capability: z.enum(['streaming']).optional(),
+  skill: term(128).openapi({ description: 'Id of a skill that the agent has' }),
+  tag: term(64).openapi({ description: 'Tag of one of its skills' }),
+  provider: slugSchema.optional().openapi({ description: 'Whose agents' }),
+  region: term(32).openapi({ description: 'Where a deployment of it runs' }),
+  capability: z.enum(['streaming']).optional().openapi({ description: 'What the agent can do' }),
 });

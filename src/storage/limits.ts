@@ -1,12 +1,13 @@
 import {
   type Key,
-  type ListOptions,
+  maxCommitBytes,
   maxKeysPerRead,
   maxPageSize,
   maxPartitionBytes,
   maxSortBytes,
   maxValueBytes,
   maxWritesPerCommit,
+  type ScanOptions,
   StorageError,
   type Write,
 } from './port.ts';
@@ -39,11 +40,13 @@ export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[
     refuse(`a commit takes at most ${maxWritesPerCommit} writes, not ${writes.length}`);
   const seen = new Set<string>();
   const texts = new Map<unknown, string>();
-  return writes.map((write) => {
+  let total = 0;
+  const prepared = writes.map((write) => {
     checkKey(write);
     const id = `${write.partition.length}:${write.partition}${write.sort}`;
     if (seen.has(id)) refuse(`a commit names the record ${write.partition} / ${write.sort} twice`);
     seen.add(id);
+    total += Buffer.byteLength(write.partition) + Buffer.byteLength(write.sort);
     if (!('value' in write)) return { write, json: '' };
     if (write.expiresAt !== undefined && !(Number.isSafeInteger(write.expiresAt) && write.expiresAt > 0))
       refuse('expiresAt must be a whole number of epoch seconds');
@@ -53,11 +56,14 @@ export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[
     texts.set(write.value, json);
     const bytes = Buffer.byteLength(json);
     if (bytes > maxValueBytes) refuse(`a value may have ${maxValueBytes} bytes, this one has ${bytes}`);
+    total += bytes;
     return { write, json };
   });
+  if (total > maxCommitBytes) refuse(`a commit may have ${maxCommitBytes} bytes, this one has ${total}`);
+  return prepared;
 }
 
-export function pageSize(options: ListOptions | undefined): number {
+export function pageSize(options: ScanOptions | undefined): number {
   const limit = options?.limit ?? 100;
   if (!Number.isInteger(limit) || limit < 1 || limit > maxPageSize)
     refuse(`a page holds 1 to ${maxPageSize} records, not ${limit}`);
@@ -69,9 +75,36 @@ export function encodeCursor(sort: string): string {
   return Buffer.from(sort, 'utf8').toString('base64url');
 }
 
-export function decodeCursor(cursor: string): string {
-  const sort = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (sort === '' || encodeCursor(sort) !== cursor || Buffer.byteLength(sort) > maxSortBytes)
-    throw new StorageError('bad_cursor', 'the cursor is not one that this store gave');
+/** A cursor of a page with another prefix would lead out of the prefix that is asked for. */
+export function decodeCursor(cursor: string, sortPrefix = ''): string {
+  const sort = unwrap(cursor);
+  if (sort === '' || !sort.startsWith(sortPrefix) || Buffer.byteLength(sort) > maxSortBytes)
+    throw unknownCursor();
   return sort;
+}
+
+export function encodeScanCursor({ partition, sort }: Key): string {
+  return encodeCursor(`${partition}\0${sort}`);
+}
+
+export function decodeScanCursor(cursor: string): Key {
+  const text = unwrap(cursor);
+  const end = text.indexOf('\0');
+  const key = { partition: text.slice(0, Math.max(end, 0)), sort: text.slice(end + 1) };
+  try {
+    checkKey(key);
+  } catch {
+    throw unknownCursor();
+  }
+  return key;
+}
+
+function unwrap(cursor: string): string {
+  const text = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (encodeCursor(text) !== cursor) throw unknownCursor();
+  return text;
+}
+
+function unknownCursor(): StorageError {
+  return new StorageError('bad_cursor', 'the cursor is not one that this store gave');
 }

@@ -13,8 +13,17 @@ export interface Store {
   /** As many answers as keys, in the keys' order. Not a snapshot across keys. At most {@link maxKeysPerRead}. */
   getMany<T>(keys: readonly Key[], options?: ReadOptions): Promise<readonly (StoredRecord<T> | undefined)[]>;
 
-  /** One page of a partition, in order of `sort`. A page may be short, even empty, and still have a `cursor`. */
-  list<T>(partition: string, options?: ListOptions): Promise<Page<T>>;
+  /**
+   * One page of a partition, in order of `sort`. A page may be short, even empty, and still have a `cursor`. Several partitions,
+   * among which records are spread, are one list: no two of them may have the same `sort`.
+   */
+  list<T>(partition: string | readonly string[], options?: ListOptions): Promise<Page<T>>;
+
+  /**
+   * One page of all live records, in an order of the engine's own that never changes. Paged to its end, it gives every record
+   * that was there throughout, and none twice; what is written meanwhile may be missing. For backup and migration.
+   */
+  scan<T>(options?: ScanOptions): Promise<Page<T>>;
 
   /**
    * Applies every write or none. `ok: false` names, by index, the writes whose condition did not hold; nothing was
@@ -45,13 +54,16 @@ export interface ReadOptions {
   readonly consistency?: 'strong' | 'eventual';
 }
 
-export interface ListOptions extends ReadOptions {
-  /** Only records whose `sort` starts with this. */
-  readonly sortPrefix?: string;
+export interface ScanOptions {
   /** 1 to {@link maxPageSize}; default 100. */
   readonly limit?: number;
-  /** From a page before, of the same partition, prefix and direction. */
+  /** From a page before: for `list`, of the same partition, prefix and direction. */
   readonly cursor?: string;
+}
+
+export interface ListOptions extends ScanOptions, ReadOptions {
+  /** Only records whose `sort` starts with this. */
+  readonly sortPrefix?: string;
   readonly reverse?: boolean;
 }
 
@@ -95,6 +107,8 @@ export const maxPartitionBytes = 512;
 export const maxSortBytes = 768;
 /** Of the value's JSON text, in UTF-8 bytes. */
 export const maxValueBytes = 350_000;
+/** Of all keys and values of one commit together. */
+export const maxCommitBytes = 4_000_000;
 
 export class StorageError extends Error {
   override readonly name = 'StorageError';

@@ -14,7 +14,7 @@ export function sealCursors(store: Store, masterKey: Uint8Array): Store {
   const key = new Uint8Array(hkdfSync('sha256', masterKey, '', 'broker page cursors v1', 32));
   return {
     ...store,
-    async list<T>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
+    async list<T>(partition: string | readonly string[], options: ListOptions = {}): Promise<Page<T>> {
       const { cursor: sealed, ...rest } = options;
       const list = listName(partition, options);
       const page = await store.list<T>(
@@ -26,8 +26,11 @@ export function sealCursors(store: Store, masterKey: Uint8Array): Store {
   };
 }
 
-function listName(partition: string, { sortPrefix = '', reverse }: ListOptions): Buffer {
-  return Buffer.from(lengthPrefixed(partition, sortPrefix, reverse === true ? 'reverse' : 'forward'), 'utf8');
+function listName(partition: string | readonly string[], { sortPrefix = '', reverse }: ListOptions): Buffer {
+  return Buffer.from(
+    lengthPrefixed(...[partition].flat(), sortPrefix, reverse === true ? 'reverse' : 'forward'),
+    'utf8',
+  );
 }
 
 function seal(cursor: string, list: Buffer, key: Uint8Array): string {

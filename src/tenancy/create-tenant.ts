@@ -31,6 +31,7 @@ export async function createTenant(
       tenant: tenant.id,
       detail: { tier: tenant.tier },
     }),
+    ...(await context.events.writes('tenant.created.v1', { tenant: tenant.id, tier: tenant.tier })),
   ]);
   if (!commit.ok)
     throw new Fault<TenancyErrorCode>('tenant_exists', `There is a tenant ${tenant.id} already.`);

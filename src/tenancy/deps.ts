@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/index.ts';
+import type { Events } from '../events/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Store } from '../storage/port.ts';
@@ -9,6 +10,7 @@ export interface TenancyDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly audit: Audit;
+  readonly events: Events;
   /** From the registry: the scopes of an agent that is on offer, else `undefined`. */
   readonly agents: { publishedScopes(agentId: string): Promise<readonly string[] | undefined> };
   /** From billing. */

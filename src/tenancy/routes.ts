@@ -5,12 +5,12 @@ import { defined, instant, presentPage } from '../api/present.ts';
 import { createRouter, type Router } from '../api/router.ts';
 import {
   answers,
-  madeIdSchema,
+  madeIdParam,
   pageOf,
   pageQuerySchema,
   problems,
-  slugSchema,
   takes,
+  tenantParam,
 } from '../api/schemas.ts';
 import type { Tenancy } from './index.ts';
 import {
@@ -24,12 +24,13 @@ import {
 import type { Subscription, Tenant } from './tenant.ts';
 
 const tags = ['Tenants'];
-const params = z.object({ tenant: slugSchema });
+const params = z.object({ tenant: tenantParam });
 const oneTenant = { 200: answers(tenantSchema, 'The tenant') };
 
 const createTenantRoute = createRoute({
   method: 'post',
   path: '/v1/tenants',
+  operationId: 'createTenant',
   tags,
   summary: 'Create a tenant (operator)',
   request: takes(newTenantSchema),
@@ -39,6 +40,7 @@ const createTenantRoute = createRoute({
 const listTenantsRoute = createRoute({
   method: 'get',
   path: '/v1/tenants',
+  operationId: 'listTenants',
   tags,
   summary: 'List tenants (operator)',
   request: { query: pageQuerySchema },
@@ -48,6 +50,7 @@ const listTenantsRoute = createRoute({
 const getTenantRoute = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}',
+  operationId: 'getTenant',
   tags,
   summary: 'Read a tenant',
   request: { params },
@@ -57,6 +60,7 @@ const getTenantRoute = createRoute({
 const patchTenantRoute = createRoute({
   method: 'patch',
   path: '/v1/tenants/{tenant}',
+  operationId: 'changeTenant',
   tags,
   summary: 'Change a tenant (operator)',
   description: '`null` takes an optional field away. Honours `If-Match`',
@@ -67,6 +71,7 @@ const patchTenantRoute = createRoute({
 const suspendTenantRoute = createRoute({
   method: 'post',
   path: '/v1/tenants/{tenant}/suspend',
+  operationId: 'suspendTenant',
   tags,
   summary: 'Stop everything for a tenant, at once (operator)',
   request: { params, ...takes(reasonSchema) },
@@ -76,6 +81,7 @@ const suspendTenantRoute = createRoute({
 const reinstateTenantRoute = createRoute({
   method: 'post',
   path: '/v1/tenants/{tenant}/reinstate',
+  operationId: 'reinstateTenant',
   tags,
   summary: 'Let a suspended tenant work again (operator)',
   request: { params, ...takes(reasonSchema) },
@@ -85,6 +91,7 @@ const reinstateTenantRoute = createRoute({
 const subscribeRoute = createRoute({
   method: 'post',
   path: '/v1/tenants/{tenant}/subscriptions',
+  operationId: 'createSubscription',
   tags,
   summary: 'Subscribe a tenant to an agent',
   request: { params, ...takes(newSubscriptionSchema) },
@@ -94,6 +101,7 @@ const subscribeRoute = createRoute({
 const listSubscriptionsRoute = createRoute({
   method: 'get',
   path: '/v1/tenants/{tenant}/subscriptions',
+  operationId: 'listSubscriptions',
   tags,
   summary: 'List a tenant’s subscriptions',
   request: { params, query: pageQuerySchema },
@@ -103,9 +111,10 @@ const listSubscriptionsRoute = createRoute({
 const cancelSubscriptionRoute = createRoute({
   method: 'delete',
   path: '/v1/tenants/{tenant}/subscriptions/{subscription}',
+  operationId: 'cancelSubscription',
   tags,
   summary: 'Cancel a subscription, at once',
-  request: { params: params.extend({ subscription: madeIdSchema }) },
+  request: { params: params.extend({ subscription: madeIdParam('subscription') }) },
   responses: { 200: answers(subscriptionSchema, 'Cancelled'), ...problems(400, 401, 403, 404, 409) },
 });
 

@@ -1,3 +1,4 @@
+import { instant } from '../api/present.ts';
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
@@ -66,6 +67,11 @@ export async function subscribe(
       agent: input.agent,
       detail: { subscription: subscription.id, scopes: subscription.scopes, plan: subscription.plan ?? null },
     }),
+    ...(await context.events.writes('subscription.created.v1', {
+      ...namesOf(subscription),
+      plan: subscription.plan,
+      expiresAt: subscription.expiresAt === undefined ? undefined : instant(subscription.expiresAt),
+    })),
   ]);
   if (!commit.ok)
     throw new Fault('conflict', 'The subscription was changed by somebody else at the same time.');
@@ -98,6 +104,7 @@ export async function cancelSubscription(
       agent: subscription.agent,
       detail: { subscription: id },
     }),
+    ...(await context.events.writes('subscription.cancelled.v1', namesOf(subscription))),
   ]);
   if (!commit.ok)
     throw new Fault('conflict', 'The subscription was changed by somebody else at the same time.');
@@ -116,6 +123,10 @@ async function findById(context: TenancyContext, tenant: string, id: string) {
     cursor = page.cursor;
   } while (cursor !== undefined);
   return undefined;
+}
+
+function namesOf({ id, tenant, agent }: Subscription) {
+  return { subscription: id, tenant, agent, provider: providerOf(agent) };
 }
 
 function providerOf(agent: string): string {

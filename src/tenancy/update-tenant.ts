@@ -1,7 +1,8 @@
 import { auditActor } from '../audit/index.ts';
+import { canonicalJson } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
-import type { StoredRecord } from '../storage/port.ts';
+import type { StoredRecord, Write } from '../storage/port.ts';
 import { assertHomeWithinResidency } from './create-tenant.ts';
 import type { TenancyContext } from './deps.ts';
 import type { Tenant } from './tenant.ts';
@@ -69,10 +70,25 @@ async function replace(
   const commit = await context.repository.commit([
     context.repository.replaceTenant(tenant, record.version),
     ...context.audit.writes({ action, outcome: 'allowed', actor: auditActor(update.by), tenant: id, detail }),
+    ...(await report(context, record.value, tenant)),
   ]);
   if (!commit.ok)
     throw new Fault('conflict', 'The tenant was changed by somebody else at the same time. Read it again.');
   return { tenant, version: commit.version };
+}
+
+/** What has changed is an event; a request that changed nothing is none. */
+async function report({ events }: TenancyContext, before: Tenant, after: Tenant): Promise<readonly Write[]> {
+  const { id, tier } = after;
+  if (after.status !== before.status)
+    return events.writes(after.status === 'active' ? 'tenant.reinstated.v1' : 'tenant.suspended.v1', {
+      tenant: id,
+    });
+  const fields = ['name', 'tier', 'region', 'residency'] as const;
+  const changed = fields.filter(
+    (field) => canonicalJson(before[field] ?? null) !== canonicalJson(after[field] ?? null),
+  );
+  return changed.length === 0 ? [] : events.writes('tenant.changed.v1', { tenant: id, tier, changed });
 }
 
 export async function requireTenant(context: TenancyContext, id: string): Promise<StoredRecord<Tenant>> {

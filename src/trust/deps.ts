@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/index.ts';
+import type { Events } from '../events/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Outbound } from '../outbound/port.ts';
@@ -17,6 +18,7 @@ export interface TrustDeps {
   readonly log: Log;
   readonly outbound: Pick<Outbound, 'fetch'>;
   readonly audit: Audit;
+  readonly events: Events;
   readonly keys: Keys;
   readonly brokerUrl: string;
   readonly registry: Pick<Registry, 'callableAgent' | 'findResource' | 'getProvider'>;

@@ -36,6 +36,7 @@ const tags = ['Keys'];
 const listKeys = createRoute({
   method: 'get',
   path: '/v1/keys',
+  operationId: 'listSigningKeys',
   tags,
   summary: 'The broker’s signing keys, retired ones too',
   description: 'The operator only. Private halves are never shown',
@@ -45,6 +46,7 @@ const listKeys = createRoute({
 const rotate = createRoute({
   method: 'post',
   path: '/v1/keys/rotate',
+  operationId: 'rotateSigningKeys',
   tags,
   summary: 'Make the next signing keys',
   description:

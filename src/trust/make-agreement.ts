@@ -1,3 +1,4 @@
+import { instant } from '../api/present.ts';
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
@@ -27,6 +28,10 @@ export async function makeAgreement(
   const commit = await context.repository.commit([
     ...context.repository.insertAgreement(agreement),
     ...context.audit.writes({ ...entry(agreement, by), action: 'agreement.make' }),
+    ...(await context.events.writes('agreement.made.v1', {
+      ...partiesOf(agreement),
+      expiresAt: agreement.expiresAt === undefined ? undefined : instant(agreement.expiresAt),
+    })),
   ]);
   if (!commit.ok) throw new Fault('conflict', 'The agreement could not be made. Try again.');
   return agreement;
@@ -47,6 +52,7 @@ export async function revokeAgreement(
   const commit = await context.repository.commit([
     context.repository.replaceAgreement(agreement, record.version),
     ...context.audit.writes({ ...entry(agreement, by), action: 'agreement.revoke', reason }),
+    ...(await context.events.writes('agreement.revoked.v1', partiesOf(agreement))),
   ]);
   if (!commit.ok) throw new Fault('conflict', 'The agreement was changed by somebody else at the same time.');
   return agreement;
@@ -61,6 +67,10 @@ function mayTouch(agreement: Agreement, by: Principal): boolean {
   return by.kind === 'operator' || by.owner === agreement.from || by.owner === agreement.to;
 }
 
+function partiesOf({ id, from, to }: Agreement) {
+  return { agreement: id, from, to };
+}
+
 function entry(agreement: Agreement, by: Principal) {
   return {
     outcome: 'allowed',
@@ -68,6 +78,6 @@ function entry(agreement: Agreement, by: Principal) {
     // Of two companies of one kind the log has room for one: the one that passes context on.
     [partyKind(agreement.to)]: partyId(agreement.to),
     [partyKind(agreement.from)]: partyId(agreement.from),
-    detail: { agreement: agreement.id, from: agreement.from, to: agreement.to },
+    detail: partiesOf(agreement),
   } as const;
 }

@@ -1,6 +1,7 @@
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
+import type { Write } from '../storage/port.ts';
 import type { TrustContext } from './deps.ts';
 import type { TrustErrorCode } from './errors.ts';
 import type { Client } from './model.ts';
@@ -35,6 +36,11 @@ export async function registerClient(
       [partyKind(client.owner)]: partyId(client.owner),
       detail: { scopes: client.scopes, agent: client.agent ?? null },
     }),
+    ...(await context.events.writes('client.registered.v1', {
+      client: client.id,
+      owner: client.owner,
+      agent: client.agent,
+    })),
   ]);
   if (!commit.ok) throw new Fault<TrustErrorCode>('client_exists', `There is a client ${client.id} already.`);
   return client;
@@ -80,8 +86,21 @@ export async function changeClient(
       [partyKind(client.owner)]: partyId(client.owner),
       detail: { status: client.status },
     }),
+    ...(await report(context, record.value, client)),
   ]);
   if (!commit.ok)
     throw new Fault('conflict', 'The client was changed by somebody else at the same time. Read it again.');
   return { client, version: commit.version };
+}
+
+/** What has changed is an event; a request that changed nothing is none. */
+async function report(
+  { events }: TrustContext,
+  before: Client,
+  { id, owner, status, name }: Client,
+): Promise<readonly Write[]> {
+  const facts = { client: id, owner };
+  if (status !== before.status)
+    return events.writes(status === 'active' ? 'client.enabled.v1' : 'client.disabled.v1', facts);
+  return name === before.name ? [] : events.writes('client.changed.v1', facts);
 }

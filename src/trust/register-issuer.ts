@@ -21,7 +21,9 @@ export async function registerIssuer(
   by: Principal,
 ): Promise<TrustRecord> {
   await requireParty(context, owner);
-  if (input.issuer === context.brokerUrl) throw new Fault('invalid_request', 'The broker is its own issuer.');
+  // Whoever reads a chain of actors must not take somebody's `https://broker/` for our `https://broker`.
+  if (new URL(input.issuer).host === new URL(context.brokerUrl).host)
+    throw new Fault('invalid_request', 'The broker is its own issuer.');
   if (input.expiresAt !== undefined && input.expiresAt <= context.clock.now())
     throw new Fault('invalid_request', 'expiresAt must be in the future.');
   await requireUsableKeys(context, input);
@@ -43,6 +45,7 @@ export async function registerIssuer(
       [partyKind(owner)]: partyId(owner),
       detail: { issuer: record.issuer, algorithms: record.algorithms },
     }),
+    ...(await context.events.writes('issuer.registered.v1', { issuer: record.id, owner })),
   ]);
   if (!commit.ok) throw new Fault<TrustErrorCode>('issuer_taken', 'This issuer is registered already.');
   return record;
@@ -68,6 +71,12 @@ export async function setIssuerStatus(
       [partyKind(owner)]: partyId(owner),
       detail: { issuer: record.issuer },
     }),
+    ...(status === found.value.status
+      ? []
+      : await context.events.writes(status === 'active' ? 'issuer.enabled.v1' : 'issuer.disabled.v1', {
+          issuer: id,
+          owner,
+        })),
   ]);
   if (!commit.ok) throw new Fault('conflict', 'The issuer was changed by somebody else at the same time.');
   return record;

@@ -1,11 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { ifMatch, setEtag } from '../api/etag.ts';
-import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
+import { requireOperator, requireScope } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import { createRouter, type Router } from '../api/router.ts';
 import {
   answers,
-  madeIdSchema,
+  madeIdParam,
   pageOf,
   pageQuerySchema,
   problems,
@@ -13,29 +13,29 @@ import {
   takes,
 } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { Party } from '../kernel/principal.ts';
 import type { Trust } from './index.ts';
-import type { JsonWebKeySet } from './key-set.ts';
-import type { Agreement, Client, TrustRecord } from './model.ts';
+import { addIssuerRoutes } from './issuer-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
-import { addOAuthRoutes, type OAuthFacts } from './oauth-routes.ts';
+import type { JsonWebKeySet } from './key-set.ts';
+import type { Agreement, Client } from './model.ts';
+import { addTokenRoute } from './token-routes.ts';
 import {
   agreementSchema,
   clientChangeSchema,
   clientSchema,
-  issuerSchemaOut,
   newAgreementSchema,
   newClientSchema,
-  newIssuerSchema,
   reasonSchema,
 } from './schema.ts';
+import { addWellKnownRoutes, type PublicFacts } from './well-known-routes.ts';
 
 const tags = ['Trust'];
-const clientParams = z.object({ client: slugSchema });
+const clientParams = z.object({ client: slugSchema.openapi({ description: 'Id of the client' }) });
 
 const createClient = createRoute({
   method: 'post',
   path: '/v1/clients',
+  operationId: 'registerClient',
   tags,
   summary: 'Register a program that may ask for tokens (operator)',
   request: takes(newClientSchema),
@@ -44,6 +44,7 @@ const createClient = createRoute({
 const listClients = createRoute({
   method: 'get',
   path: '/v1/clients',
+  operationId: 'listClients',
   tags,
   summary: 'List clients (operator)',
   request: { query: pageQuerySchema },
@@ -52,6 +53,7 @@ const listClients = createRoute({
 const readClient = createRoute({
   method: 'get',
   path: '/v1/clients/{client}',
+  operationId: 'getClient',
   tags,
   summary: 'Read a client',
   request: { params: clientParams },
@@ -60,6 +62,7 @@ const readClient = createRoute({
 const patchClient = createRoute({
   method: 'patch',
   path: '/v1/clients/{client}',
+  operationId: 'changeClient',
   tags,
   summary: 'Enable, disable or rename a client (operator)',
   description: 'Disabling stops its exchanges at once, and live tokens that it obtained. Honours `If-Match`',
@@ -69,6 +72,7 @@ const patchClient = createRoute({
 const createAgreement = createRoute({
   method: 'post',
   path: '/v1/agreements',
+  operationId: 'makeAgreement',
   tags,
   summary: 'Let one party pass tenants’ context to another (operator)',
   request: takes(newAgreementSchema),
@@ -77,6 +81,7 @@ const createAgreement = createRoute({
 const listAgreements = createRoute({
   method: 'get',
   path: '/v1/agreements',
+  operationId: 'listAgreements',
   tags,
   summary: 'List agreements; a party sees its own',
   request: { query: pageQuerySchema },
@@ -85,18 +90,19 @@ const listAgreements = createRoute({
 const revokeAgreement = createRoute({
   method: 'post',
   path: '/v1/agreements/{agreement}/revoke',
+  operationId: 'revokeAgreement',
   tags,
   summary: 'Revoke an agreement; everything that rests on it stops',
-  request: { params: z.object({ agreement: madeIdSchema }), ...takes(reasonSchema) },
+  request: { params: z.object({ agreement: madeIdParam('agreement') }), ...takes(reasonSchema) },
   responses: { 200: answers(agreementSchema, 'Revoked'), ...problems(400, 401, 403, 404, 409) },
 });
 
-export function trustRoutes(trust: Trust, facts: OAuthFacts): Router {
+export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   const router = createRouter();
-  addOAuthRoutes(router, trust, facts);
+  addTokenRoute(router, trust, facts.brokerUrl);
+  addWellKnownRoutes(router, facts);
   addKeyRoutes(router, trust);
-  addIssuerRoutes(router, trust, 'provider', (id) => `provider:${id}`);
-  addIssuerRoutes(router, trust, 'tenant', (id) => `tenant:${id}`);
+  addIssuerRoutes(router, trust);
 
   router.openapi(createClient, async (c) => {
     const by = requireOperator(c);
@@ -154,79 +160,6 @@ export function trustRoutes(trust: Trust, facts: OAuthFacts): Router {
     );
   });
   return router;
-}
-
-/** The same three calls for the issuers of both kinds of party. */
-function addIssuerRoutes(
-  router: Router,
-  trust: Trust,
-  kind: 'provider' | 'tenant',
-  partyOf: (id: string) => Party,
-): void {
-  const params = z.object({ party: slugSchema });
-  const path = `/v1/${kind}s/{party}/issuers`;
-  const create = createRoute({
-    method: 'post',
-    path,
-    tags,
-    summary: `Register a ${kind}’s own issuer`,
-    description: 'The key set is fetched and checked before the issuer is trusted',
-    request: { params, ...takes(newIssuerSchema) },
-    responses: { 201: answers(issuerSchemaOut, 'Trusted'), ...problems(400, 401, 403, 409, 422) },
-  });
-  const list = createRoute({
-    method: 'get',
-    path,
-    tags,
-    summary: `List a ${kind}’s issuers`,
-    request: { params, query: pageQuerySchema },
-    responses: { 200: answers(pageOf(issuerSchemaOut), 'One page'), ...problems(400, 401, 403) },
-  });
-  const move = createRoute({
-    method: 'post',
-    path: `${path}/{issuer}/{step}`,
-    tags,
-    summary: `Disable or enable a ${kind}’s issuer, at once`,
-    request: { params: params.extend({ issuer: madeIdSchema, step: z.enum(['disable', 'enable']) }) },
-    responses: { 200: answers(issuerSchemaOut, 'Changed'), ...problems(400, 401, 403, 404, 409) },
-  });
-
-  router.openapi(create, async (c) => {
-    const owner = partyOf(c.req.valid('param').party);
-    const by = requireParty(c, owner, 'trust:write');
-    const { jwks, expiresAt, ...input } = defined(c.req.valid('json'));
-    const record = await trust.registerIssuer(
-      owner,
-      {
-        ...input,
-        ...(jwks === undefined ? {} : { jwks: jwks as JsonWebKeySet }),
-        ...(expiresAt === undefined ? {} : { expiresAt: Date.parse(expiresAt) }),
-      },
-      by,
-    );
-    return c.json(presentIssuer(record), 201);
-  });
-  router.openapi(list, async (c) => {
-    const owner = partyOf(c.req.valid('param').party);
-    requireParty(c, owner, 'trust:read');
-    const page = await trust.listIssuers(owner, defined(c.req.valid('query')));
-    return c.json(presentPage(page, presentIssuer), 200);
-  });
-  router.openapi(move, async (c) => {
-    const { party, issuer, step } = c.req.valid('param');
-    const by = requireParty(c, partyOf(party), 'trust:write');
-    const status = step === 'disable' ? 'disabled' : 'active';
-    return c.json(presentIssuer(await trust.setIssuerStatus(partyOf(party), issuer, status, by)), 200);
-  });
-}
-
-function presentIssuer({ jwks: _, algorithms, createdAt, expiresAt, ...rest }: TrustRecord) {
-  return {
-    ...rest,
-    algorithms: [...algorithms],
-    createdAt: instant(createdAt),
-    ...(expiresAt === undefined ? {} : { expiresAt: instant(expiresAt) }),
-  };
 }
 
 function presentClient({ jwks: _, grantTypes, scopes, callScopes, createdAt, ...rest }: Client) {

@@ -35,6 +35,9 @@ export async function issueToken(
     if (!isGrantType(request.grant_type))
       throw new OAuthRefusal('unsupported_grant_type', 'grant_unknown', 'This grant_type is not supported.');
     authenticated = await authenticateClient(context, request);
+    // The commit has the last word; asked here as well, so that a used assertion does not even get another refusal.
+    if (await context.repository.isAssertionUsed(authenticated.assertion.digest))
+      throw refused('client_assertion_replayed');
     if (!authenticated.client.grantTypes.includes(request.grant_type))
       throw new OAuthRefusal(
         'unauthorized_client',

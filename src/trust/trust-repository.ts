@@ -17,6 +17,7 @@ export function createTrustRepository(store: Store) {
   const recordKey = (issuer: string) => recordKeyOf(sha256(issuer));
   const clientKey = (id: string) => ({ partition: `client#${id}`, sort: 'client' });
   const agreementKey = (id: string) => ({ partition: `agreement#${id}`, sort: 'agreement' });
+  const assertionKey = (digest: string) => ({ partition: `assertion#${digest}`, sort: 'jti' });
   const delegationKey = (id: string) => ({ partition: `delegation#${id}`, sort: 'delegation' });
 
   async function listed<T>(
@@ -84,6 +85,8 @@ export function createTrustRepository(store: Store) {
       };
     },
 
+    isAssertionUsed: async (clientDigest: string): Promise<boolean> =>
+      (await store.get(assertionKey(clientDigest))) !== undefined,
     pairwiseIsKnown: async (provider: string, sub: string): Promise<boolean> =>
       (await store.get({ partition: `pairwise#${provider}`, sort: sub })) !== undefined,
 
@@ -147,8 +150,7 @@ export function createTrustRepository(store: Store) {
     /** Single use (RFC 7523 §3): the second of two, however parallel, fails. */
     useAssertion: (clientDigest: string, expiresAt: number, op: 'putIfAbsent' | 'put'): Write => ({
       op,
-      partition: `assertion#${clientDigest}`,
-      sort: 'jti',
+      ...assertionKey(clientDigest),
       value: null,
       expiresAt,
     }),

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Price } from '../../src/billing/plan.ts';
+import { auditEntries } from '../support/audit-entries.ts';
 import { engines } from '../support/stores.ts';
 import { close, perUnit, report, sell } from './books.ts';
 import { day, everything, newWorld, operator, type World } from './world.ts';
@@ -217,8 +218,8 @@ describe.each(engines)('prices on $name', (engine) => {
       { commissionBps: 1, currency: 'USD', from: '2026-01' },
       operator,
     );
-    const page = await world.store.list<{ action: string; actor: string }>('audit', { limit: 1000 });
-    expect(page.items.map(({ value }) => `${value.action} ${value.actor}`)).toEqual([
+    const entries = await auditEntries(world.store);
+    expect(entries.map(({ action, actor }) => `${action} ${actor}`)).toEqual([
       'meter.define operator',
       'meter.define operator',
       'plan.define operator',

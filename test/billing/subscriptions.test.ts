@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createAudit } from '../../src/audit/index.ts';
+import { createEvents } from '../../src/events/write-event.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import { createTenancy, type Tenancy } from '../../src/tenancy/index.ts';
 import { engines } from '../support/stores.ts';
 import { close, linesOf, perUnit, publishedTiers, report } from './books.ts';
-import { day, newWorld, operator, type World } from './world.ts';
+import { brokerUrl, day, newWorld, operator, type World } from './world.ts';
 
 const agent = 'skyways/flights';
 
@@ -19,6 +20,7 @@ describe.each(engines)('the plan that prices usage, on $name', (engine) => {
       clock,
       ids: systemIds,
       audit: createAudit({ store, clock, ids: systemIds }),
+      events: createEvents({ store, clock, ids: systemIds, brokerUrl }),
       agents: { publishedScopes: () => Promise.resolve(['a2a:invoke']) },
       plans: { exists: (key) => billing.planExists(key) },
     });

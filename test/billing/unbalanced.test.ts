@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SettlementDraft } from '../../src/billing/settlement.ts';
+import { auditEntries } from '../support/audit-entries.ts';
 import { engines } from '../support/stores.ts';
 import { booksOf, close, linesOf, perUnit, report, sell } from './books.ts';
 import { watchCommits } from './watched-store.ts';
@@ -47,11 +48,7 @@ describe.each(engines)('books that do not balance, on $name', (engine) => {
     });
     expect(await booksOf(world, '2026-01')).toEqual({ invoices: [], settlements: [], journal: [] });
     expect((await world.billing.periodState('2026-01')).state).toBe('closing');
-    const audit = await world.store.list<{ action: string; outcome: string; reason?: string }>('audit', {
-      limit: 1000,
-      reverse: true,
-    });
-    expect(audit.items[0]?.value).toMatchObject({
+    expect((await auditEntries(world.store)).at(-1)).toMatchObject({
       action: 'period.close',
       outcome: 'refused',
       reason: 'tie_out_failed',

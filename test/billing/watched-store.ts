@@ -5,12 +5,5 @@ export function watchCommits(
   store: Store,
   commit: (writes: readonly Write[], pass: () => Promise<CommitResult>) => Promise<CommitResult>,
 ): Store {
-  return {
-    capabilities: store.capabilities,
-    get: (key, options) => store.get(key, options),
-    getMany: (keys, options) => store.getMany(keys, options),
-    list: (partition, options) => store.list(partition, options),
-    commit: (writes) => commit(writes, () => store.commit(writes)),
-    close: () => store.close(),
-  };
+  return { ...store, commit: (writes) => commit(writes, () => store.commit(writes)) };
 }

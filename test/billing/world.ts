@@ -1,5 +1,6 @@
 import { createAudit } from '../../src/audit/index.ts';
 import { type Billing, createBilling, type ObservedUsage } from '../../src/billing/index.ts';
+import { createEvents } from '../../src/events/write-event.ts';
 import { sha256 } from '../../src/kernel/digest.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import type { JsonValue } from '../../src/kernel/json.ts';
@@ -69,6 +70,7 @@ export async function newWorld(engine: TestEngine = defaultEngine()): Promise<Wo
       clock,
       log: createLog({ level: 'silent' }),
       audit: createAudit({ store: through, clock, ids: systemIds }),
+      events: createEvents({ store: through, clock, ids: systemIds, brokerUrl }),
       brokerUrl,
       delegations: { find: (id) => Promise.resolve(delegations.get(id)) },
       tenancy,

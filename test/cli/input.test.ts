@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runBroker, type RunningBroker } from '../support/broker-in-process.ts';
 import { words } from './commands.ts';
 import { cli, operatorCli } from './run.ts';
@@ -12,6 +12,7 @@ beforeAll(async () => {
   broker = await runBroker();
   directory = await mkdtemp(join(tmpdir(), 'broker-cli-input-'));
 });
+afterEach(() => vi.restoreAllMocks());
 afterAll(async () => {
   await broker.close();
   await rm(directory, { recursive: true, force: true });
@@ -123,10 +124,14 @@ describe('the token', () => {
   it('of the data directory is never sent to another machine', async () => {
     const data = await mkdtemp(join(directory, 'data-'));
     await writeFile(join(data, 'operator.token'), `${broker.token}\n`);
-    const env = { BROKER_DATA_DIR: data };
-    // Were it read, plain http would be refused because of it, with 2.
-    const { code, err } = await cli([...list, '--broker', 'http://broker.invalid'], { env });
-    expect({ code, err }).toMatchObject({ code: 4 });
+    const sent: (string | null)[] = [];
+    vi.spyOn(globalThis, 'fetch').mockImplementation((input, init) => {
+      sent.push(new Request(input, init).headers.get('authorization'));
+      return Promise.resolve(Response.json({ items: [] }));
+    });
+    for (const address of [broker.url, 'https://broker.example.com'])
+      await cli([...list, '--broker', address], { env: { BROKER_DATA_DIR: data } });
+    expect(sent).toEqual([`Bearer ${broker.token}`, null]);
   });
 
   it.each([

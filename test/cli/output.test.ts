@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { printable } from '../../src/cli/table.ts';
 import { runBroker, type RunningBroker } from '../support/broker-in-process.ts';
 import { call } from '../support/market.ts';
@@ -20,6 +20,7 @@ beforeAll(async () => {
   await call(broker, 'POST', '/v1/providers', { id: 'skyways', name: hostile });
   await call(broker, 'POST', '/v1/providers', { id: 'wide', name: '東京旅行 ✈️' });
 });
+afterEach(() => vi.restoreAllMocks());
 afterAll(() => broker.close());
 
 async function raw(path: string): Promise<string> {
@@ -103,10 +104,25 @@ describe('words of others', () => {
     },
   );
 
-  it('cannot do so in an error either', async () => {
-    const { err } = await run(['tenants', 'show', '\u001b[31mred']);
-    // oxlint-disable-next-line no-control-regex -- that is what must not be there
-    expect(err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  it('cannot do so in an error either: the broker’s, or one about what was typed', async () => {
+    vi.spyOn(globalThis, 'fetch').mockImplementation(() =>
+      Promise.resolve(
+        Response.json(
+          { code: 'conflict', detail: hostile, errors: [{ path: hostile, message: 'x' }] },
+          { status: 409 },
+        ),
+      ),
+    );
+    for (const args of [
+      ['tenants', 'list'],
+      ['agents', hostile],
+      ['help', hostile],
+    ]) {
+      const { err } = await run(args);
+      expect(err).toContain('Sky\\u{1b}[31m\\u{9b}2Jways\\u{202e}');
+      // oxlint-disable-next-line no-control-regex -- that is what must not be there
+      expect(err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u200b]/);
+    }
   });
 
   it('are one visible line, whatever they are', () => {

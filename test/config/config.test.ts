@@ -29,8 +29,16 @@ describe('loadConfig', () => {
     ['BROKER_URL', 'ftp://broker.example.com'],
     ['BROKER_URL', 'https://user:pw@broker.example.com'],
     ['BROKER_STORE', 'sqlite'],
+    ['DYNAMODB_TABLE', 'a/b'],
+    ['DYNAMODB_TABLE', 'ab'],
+    ['DYNAMODB_ENDPOINT', 'localhost:8000'],
+    ['AWS_REGION', 'EU Central'],
     ['BROKER_ALLOW_PRIVATE_NETWORK', 'yes'],
     ['LOG_LEVEL', 'loud'],
+    ['BROKER_EVENTS', 'kafka'],
+    ['EVENTBRIDGE_BUS', 'a bus'],
+    ['EVENTBRIDGE_ENDPOINT', 'localhost:4010'],
+    ['AWS_REGION', 'Frankfurt'],
   ])('names %s when it is %j', (name, value) => {
     expect(() => loadConfig({ [name]: value })).toThrow(
       new RegExp(`^The configuration is not valid: .*${name}`),
@@ -56,6 +64,43 @@ describe('loadConfig', () => {
     ],
   ])('demands secrets and https off loopback %#', (env, complaint) => {
     expect(() => loadConfig(env)).toThrow(complaint);
+  });
+
+  it.each(['DYNAMODB_TABLE', 'BROKER_MASTER_KEY', 'BROKER_OPERATOR_TOKEN'])(
+    'demands %s when the store is shared, also on loopback',
+    (name) => {
+      const shared = { BROKER_STORE: 'dynamodb', DYNAMODB_TABLE: 'broker', ...secrets };
+      expect(loadConfig(shared).BROKER_STORE).toBe('dynamodb');
+      expect(() => loadConfig({ ...shared, [name]: undefined })).toThrow(
+        new ConfigError(`${name} must be set when BROKER_STORE is dynamodb.`),
+      );
+    },
+  );
+
+  it('sends nothing unencrypted to a DynamoDB elsewhere, unless in development', () => {
+    const shared = {
+      BROKER_STORE: 'dynamodb',
+      DYNAMODB_TABLE: 'broker',
+      DYNAMODB_ENDPOINT: 'http://dynamodb:8000',
+      ...secrets,
+    };
+    expect(loadConfig(shared).DYNAMODB_ENDPOINT).toBe('http://dynamodb:8000');
+    expect(() => loadConfig({ ...shared, BROKER_URL: 'https://broker.example.com' })).toThrow(
+      /DYNAMODB_ENDPOINT must use https/,
+    );
+  });
+
+  it.each([
+    [{ BROKER_EVENTS: 'eventbridge', AWS_REGION: 'eu-central-1' }, /EVENTBRIDGE_BUS must be set/],
+    [{ BROKER_EVENTS: 'eventbridge', EVENTBRIDGE_BUS: 'broker' }, /AWS_REGION must be set/],
+  ])('knows what EventBridge needs %#', (env, complaint) => {
+    expect(() => loadConfig(env)).toThrow(complaint);
+    const complete = {
+      AWS_REGION: 'eu-central-1',
+      EVENTBRIDGE_BUS: 'arn:aws:events:eu-central-1:1:event-bus/b',
+    };
+    expect(loadConfig({ ...complete, ...env }).BROKER_EVENTS).toBe('eventbridge');
+    expect(loadConfig({}).BROKER_EVENTS).toBe('in-process');
   });
 
   it('takes a complete production configuration', () => {

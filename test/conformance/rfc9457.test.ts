@@ -123,7 +123,7 @@ describe('RFC 9457, Problem Details for HTTP APIs', () => {
     expect(await response.json()).toMatchObject({ requestId: response.headers.get('x-request-id') });
   });
 
-  it('§4 the token endpoint has OAuth’s own errors instead', async () => {
+  it('§1 where there are errors of a protocol’s own, as at the token endpoint, those are used', async () => {
     const { headers, body } = await stage.post('');
     expect(headers.get('content-type')).toMatch(/^application\/json\b/);
     expect(body).not.toHaveProperty('type');

@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openMemoryStore } from '../../src/storage/memory/index.ts';
@@ -113,6 +115,36 @@ describe('callers that never read', () => {
     expect(residentBytes(broker.pid) - before).toBeLessThan(100 << 20);
     await expectHealth();
   }, 45_000);
+});
+
+describe('a caller whose body is refused before it was read', () => {
+  it.each([
+    ['too large', '/v1/tenants', 'application/json', 2 << 20, 413],
+    ['of the wrong type', '/v1/tenants', 'text/plain', 900 << 10, 415],
+    ['too large for a token request', '/oauth/token', 'application/x-www-form-urlencoded', 2 << 20, 413],
+    ['too large for a call', '/a2a/skyways/flights/jsonrpc', 'application/json', 5 << 20, 413],
+  ])('%s, can go on, on the same connection', async (_, path, type, length, status) => {
+    const client = new Client(broker.url);
+    const refused = await client.request({
+      method: 'POST',
+      path,
+      headers: { 'content-type': type, 'a2a-version': '1.0', authorization: `Bearer ${line.token}` },
+      body: 'x'.repeat(length),
+    });
+    await refused.body.text();
+    expect(refused.statusCode).toBe(status);
+    // Long enough for anybody who counts to half a second before closing.
+    const connections = new Set<unknown>();
+    client.on('connect', (origin) => connections.add(origin));
+    for (let n = 0; n < 8; n++) {
+      const next = await client.request({ method: 'GET', path: '/healthz' });
+      await next.body.text();
+      expect(next.statusCode).toBe(200);
+      await delay(100);
+    }
+    expect(connections.size).toBe(0);
+    await client.close();
+  });
 });
 
 describe('callers that leave', () => {

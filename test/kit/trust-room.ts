@@ -6,6 +6,7 @@ import { createRouter } from '../../src/api/router.ts';
 import { createGateway } from '../../src/broker/index.ts';
 import { authenticate } from '../../src/http/authenticate.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { createEvents } from '../../src/events/write-event.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import { createOutbound } from '../../src/outbound/index.ts';
 import { createRegistry } from '../../src/registry/index.ts';
@@ -46,7 +47,8 @@ export async function openTrustRoom(): Promise<TrustRoom> {
   const store = openMemoryStore({ clock: systemClock });
   const outbound = createOutbound({ log, allowPrivateNetwork: true });
   const audit = createAudit({ store, clock: systemClock, ids: systemIds });
-  const base = { store, clock: systemClock, ids: systemIds, log, outbound, audit, brokerUrl: url };
+  const events = createEvents({ store, clock: systemClock, ids: systemIds, brokerUrl: url });
+  const base = { store, clock: systemClock, ids: systemIds, log, outbound, audit, events, brokerUrl: url };
   const keys = await createKeys({ ...base, masterKey: randomBytes(32) });
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
   const plans = { exists: () => Promise.resolve(false) };

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isPublicAddress } from '../../src/outbound/address.ts';
 import { createOutbound } from '../../src/outbound/index.ts';
 import type { Outbound } from '../../src/outbound/port.ts';
@@ -25,6 +25,7 @@ async function serve(listener: RequestListener): Promise<{ url: string; port: nu
     hits++;
     listener(req, res);
   });
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
@@ -68,6 +69,13 @@ describe('addresses', () => {
     '2001:db8::1',
     '2001::1',
     'fec0::1',
+    '::127.0.0.1',
+    '::7f00:1',
+    '::a9fe:a9fe',
+    '4000::1',
+    'e000::1',
+    '168.63.129.16',
+    '::ffff:168.63.129.16',
     '[::1]',
     'localhost',
     '',
@@ -234,6 +242,23 @@ describe('documents', () => {
     await expect(outbound().fetch({ url })).rejects.toMatchObject({ code: 'unreachable' });
   });
 });
+
+it(
+  'is not held up by one owner’s thousand host names that want to be kept alive',
+  { timeout: 60_000 },
+  async () => {
+    const { port } = await serve((_, res) => res.end('{}'));
+    const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+    const out = outbound({ resolve });
+    const fetch = (name: string) => out.fetch({ url: `http://${name}.example:${port}/` });
+    for (let start = 0; start < 1000; start += 50)
+      await Promise.allSettled(Array.from({ length: 50 }, (_, index) => fetch(`h${start + index}.hostile`)));
+    await vi.waitFor(async () => expect((await fetch('honest')).status).toBe(200), {
+      timeout: 30_000,
+      interval: 250,
+    });
+  },
+);
 
 it('keeps one pool for an origin', () => {
   const out = outbound();

@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Audit, createAudit } from '../../src/audit/index.ts';
+import { createEvents } from '../../src/events/write-event.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import type { JsonObject } from '../../src/kernel/json.ts';
 import type { Principal } from '../../src/kernel/principal.ts';
@@ -74,6 +75,7 @@ export async function openRegistry(
     clock,
     ids: systemIds,
     audit,
+    events: createEvents({ store, clock, ids: systemIds, brokerUrl }),
     outbound: outbound ?? real,
     brokerUrl,
     cardSigner: keys.signer,

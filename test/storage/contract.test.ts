@@ -12,6 +12,7 @@ import { type TestClock, testClock } from '../support/clock.ts';
 import { engines } from '../support/stores.ts';
 
 const at = (sort: string, partition = 'p') => ({ partition, sort });
+const big = (bytes: number) => 'x'.repeat(bytes);
 
 describe.each(engines)('storage port on $name', (engine) => {
   let clock: TestClock;
@@ -35,6 +36,20 @@ describe.each(engines)('storage port on $name', (engine) => {
   const nowSeconds = () => clock.now() / 1000;
 
   describe('get and getMany', () => {
+    it('reads as many and as large records as it takes, at either consistency', async () => {
+      const keys = Array.from({ length: maxKeysPerRead }, (_, n) => at(`${n}`, `p${n % 3}`));
+      for (let start = 0; start < keys.length; start += 10)
+        await store.commit(
+          keys.slice(start, start + 10).map((key) => ({ op: 'put', ...key, value: big(200_000) })),
+        );
+      for (const consistency of ['strong', 'eventual'] as const) {
+        const found = await store.getMany<string>(keys, { consistency });
+        expect(found.map((record) => record?.value.length)).toEqual(keys.map(() => 200_000));
+        expect((await store.get<string>(at('0', 'p0'), { consistency }))?.value).toHaveLength(200_000);
+        expect((await store.list('p0', { consistency, limit: 1 })).items).toHaveLength(1);
+      }
+    });
+
     it('gives back a copy of what was put, as JSON has it', async () => {
       const value = { n: 1.5, s: 'é😀\u0000', list: [null, true], gone: undefined };
       const version = await put('a', value);
@@ -103,6 +118,25 @@ describe.each(engines)('storage port on $name', (engine) => {
       } while (cursor !== undefined && ++pages < 20);
       const expected = names.filter((name) => name !== 'k05');
       expect(seen).toEqual(reverse ? expected.toReversed() : expected);
+    });
+
+    it('refuses a cursor of another prefix, which would lead out of the one that is asked for', async () => {
+      for (const sort of ['a#1', 'a#2', 'b#1']) await put(sort);
+      const { cursor = '' } = await store.list('p', { sortPrefix: 'a#', limit: 1 });
+      await expect(store.list('p', { sortPrefix: 'b#', cursor })).rejects.toMatchObject({
+        code: 'bad_cursor',
+      });
+      expect(await sorts({ sortPrefix: 'a#', cursor })).toEqual(['a#2']);
+    });
+
+    it('gives a cursor only when there is more, also of records that are large', async () => {
+      const value = big(300_000);
+      for (const name of ['a', 'b', 'c', 'd', 'e']) await put(name, value);
+      const first = await store.list('p', { limit: 4 });
+      expect(first.items.map(({ sort }) => sort)).toEqual(['a', 'b', 'c', 'd']);
+      const second = await store.list('p', { limit: 1, cursor: first.cursor ?? '' });
+      expect(second.items.map(({ sort }) => sort)).toEqual(['e']);
+      expect(second.cursor).toBeUndefined();
     });
 
     it('continues after a record that has gone since', async () => {
@@ -210,7 +244,6 @@ describe.each(engines)('storage port on $name', (engine) => {
   });
 
   describe('limits', () => {
-    const big = (bytes: number) => 'x'.repeat(bytes);
     it.each<[string, () => Promise<unknown>]>([
       ['no writes', () => store.commit([])],
       [
@@ -236,6 +269,13 @@ describe.each(engines)('storage port on $name', (engine) => {
       [
         'a value too large in bytes',
         () => store.commit([{ op: 'put', ...at('a'), value: 'é'.repeat(maxValueBytes / 2) }]),
+      ],
+      [
+        'a commit too large',
+        () =>
+          store.commit(
+            Array.from({ length: 13 }, (_, n) => ({ op: 'put', ...at(`${n}`), value: big(310_000) })),
+          ),
       ],
       ['a sort key too long', () => store.get(at(big(maxSortBytes + 1)))],
       ['an empty sort key', () => store.get(at(''))],
@@ -267,6 +307,12 @@ describe.each(engines)('storage port on $name', (engine) => {
         value: n,
       }));
       expect((await store.commit(writes)).ok).toBe(true);
+      const many: Write[] = Array.from({ length: 11 }, (_, n) => ({
+        op: 'put',
+        ...at(`${n}`),
+        value: big(maxValueBytes - 2),
+      }));
+      expect((await store.commit(many)).ok).toBe(true);
       await put(big(maxSortBytes), big(maxValueBytes - 2));
       expect((await store.get<string>(at(big(maxSortBytes))))?.value).toHaveLength(maxValueBytes - 2);
     });

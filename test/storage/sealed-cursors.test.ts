@@ -54,3 +54,20 @@ it('is refused when changed, made by hand, or sealed with another key', async ()
   for (const cursor of forged)
     await expect(store.list('p', { cursor: cursor ?? '' })).rejects.toMatchObject({ code: 'bad_cursor' });
 });
+
+it('seals the cursor of several partitions for those', async () => {
+  const both = ['p', 'r'];
+  await inner.commit([{ op: 'put', partition: 'r', sort: 'a/2½', value: null }]);
+  const { items, cursor = '' } = await store.list(both, { limit: 2 });
+  const rest = await store.list(both, { cursor });
+  expect([...items, ...rest.items].map(({ sort }) => sort)).toEqual([
+    'a/1',
+    'a/2',
+    'a/2½',
+    'a/3',
+    'b/1',
+    'b/2',
+  ]);
+  for (const others of ['p', ['p', 'q'], ['p', 'r', 's']])
+    await expect(store.list(others, { cursor })).rejects.toMatchObject({ code: 'bad_cursor' });
+});

@@ -2,9 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/kernel/clock.ts';
+import { openDynamoDbStore } from '../../src/storage/dynamodb/index.ts';
 import { openLmdbStore } from '../../src/storage/lmdb/index.ts';
 import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import type { Store } from '../../src/storage/port.ts';
+import { dynamoDbEndpoint } from './dynamodb.ts';
+import { newTable, testClient } from './dynamodb-table.ts';
 
 export interface TestEngine {
   readonly name: string;
@@ -35,5 +38,26 @@ const lmdb: TestEngine = {
   },
 };
 
+function dynamodb(endpoint: string): TestEngine {
+  return {
+    name: 'dynamodb',
+    open: async (clock) => {
+      const { table, drop } = await newTable(endpoint);
+      const store = openDynamoDbStore({ clock, client: testClient(endpoint), table });
+      return {
+        store,
+        dispose: async () => {
+          await store.close();
+          await drop();
+        },
+      };
+    },
+  };
+}
+
 /** Every engine that repository and room tests run on: `describe.each(engines)('… on $name', …)`. */
-export const engines: readonly TestEngine[] = [memory, lmdb];
+export const engines: readonly TestEngine[] = [
+  memory,
+  lmdb,
+  ...(dynamoDbEndpoint === undefined ? [] : [dynamodb(dynamoDbEndpoint)]),
+];

@@ -1,4 +1,5 @@
 import { type Audit, createAudit } from '../../src/audit/index.ts';
+import { createEvents } from '../../src/events/write-event.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import type { Principal } from '../../src/kernel/principal.ts';
 import { createTenancy, type Tenancy } from '../../src/tenancy/index.ts';
@@ -33,6 +34,7 @@ export async function openTenancy(engine: TestEngine): Promise<TenancyWorld> {
     clock,
     ids: systemIds,
     audit,
+    events: createEvents({ store, clock, ids: systemIds, brokerUrl: 'https://broker.example' }),
     agents: { publishedScopes: (agent) => Promise.resolve(offered.get(agent)) },
     plans: { exists: (key) => Promise.resolve(plans.has(key)) },
   });

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
 import type { Audit, AuditEntry } from '../../src/audit/index.ts';
 import { Fault } from '../../src/kernel/fault.ts';
-import type { Key, ListOptions, ReadOptions, Store, StoredRecord } from '../../src/storage/port.ts';
+import type { Store, StoredRecord } from '../../src/storage/port.ts';
 
 export interface WatchedStore extends Store {
-  /** Every record of every partition that was ever written to, or that a commit tried to write to. */
+  /** Every record. */
   snapshot(): Promise<readonly StoredRecord<unknown>[]>;
   /** Runs once, between what the next use case has read and what it commits: somebody else was faster. */
   beforeNextCommit(interfere: () => Promise<unknown>): void;
@@ -12,42 +12,28 @@ export interface WatchedStore extends Store {
 
 /** The real engine, with a window to see all that it holds and a way to make races certain. */
 export function watchStore(inner: Store): WatchedStore {
-  const partitions = new Set<string>();
   let interference: (() => Promise<unknown>) | undefined;
 
   return {
-    capabilities: inner.capabilities,
-    get<T>(key: Key, options?: ReadOptions) {
-      return inner.get<T>(key, options);
-    },
-    getMany<T>(keys: readonly Key[], options?: ReadOptions) {
-      return inner.getMany<T>(keys, options);
-    },
-    list<T>(partition: string, options?: ListOptions) {
-      return inner.list<T>(partition, options);
-    },
+    ...inner,
     async commit(writes) {
-      for (const { partition } of writes) partitions.add(partition);
       const interfere = interference;
       interference = undefined;
       await interfere?.();
       return inner.commit(writes);
     },
-    close: () => inner.close(),
 
     async snapshot() {
       const records: StoredRecord<unknown>[] = [];
-      for (const partition of [...partitions].toSorted()) {
-        let cursor: string | undefined;
-        do {
-          const page = await inner.list<unknown>(partition, {
-            limit: 1000,
-            ...(cursor === undefined ? {} : { cursor }),
-          });
-          records.push(...page.items);
-          cursor = page.cursor;
-        } while (cursor !== undefined);
-      }
+      let cursor: string | undefined;
+      do {
+        const page = await inner.scan<unknown>({
+          limit: 1000,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        records.push(...page.items);
+        cursor = page.cursor;
+      } while (cursor !== undefined);
       return records;
     },
     beforeNextCommit(interfere) {

@@ -126,6 +126,13 @@ describe.each(engines)('the audit log of the token endpoint, on $name', (engine)
     ]);
   });
 
+  it('tells an assertion that was used before', async () => {
+    const client_assertion = await acme.app.assertion();
+    await hop({ client_assertion });
+    await refusal(hop({ client_assertion }));
+    expect(await last()).toMatchObject({ outcome: 'refused', reason: 'client_assertion_replayed' });
+  });
+
   it('names the transaction that a refused hop would have continued', async () => {
     const first = await hop();
     const { txn } = await claimsOf(world, first);
@@ -134,7 +141,7 @@ describe.each(engines)('the audit log of the token endpoint, on $name', (engine)
   });
 
   describe('when it cannot be written', () => {
-    const isAudit = ({ partition }: Write) => partition === 'audit';
+    const isAudit = ({ partition }: Write) => partition.startsWith('audit#');
 
     it('no token leaves, and nothing of it is left', async () => {
       await hop();

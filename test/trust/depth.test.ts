@@ -55,6 +55,10 @@ describe.each(engines)('how long a chain may be, on $name', (engine) => {
       actors.push((act as { sub: string }).sub);
     expect(actors).toEqual(['three-agent', 'two-agent', 'one-agent', 'acme-app']);
     expect(await refusal(chain(5))).toBe('invalid_request depth_exceeded');
+    // Whatever it is asked for: who is too deep learns nothing of what there is.
+    expect(await refusal(passOn(world, agentAt(3), fourth, { audience: 'nobody/none' }))).toBe(
+      'invalid_request depth_exceeded',
+    );
   });
 
   it.each([1, 2, 3])('is what the agreement says when that is less: %i', async (maxDepth) => {

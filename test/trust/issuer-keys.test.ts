@@ -96,7 +96,7 @@ describe('keys of an issuer', () => {
     expect(await hop()).toBe(granted);
   });
 
-  it('stop counting when the issuer has taken them back and the cache is old', async () => {
+  it('get not one token more when the issuer has taken them back and the cache is old', async () => {
     expect(await hop()).toBe(granted);
     const next = await newParty();
     server.answer(next.jwks);
@@ -141,6 +141,20 @@ describe('keys of an issuer', () => {
       server.answer(idp.jwks);
       world.clock.advance(5_000);
       expect(await hop()).toBe(granted);
+    });
+
+    it('are waited for once, and then asked for beside the work', async () => {
+      expect(await hop()).toBe(granted);
+      server.answer('down', 503);
+      world.clock.advance(10 * 60_000 + 1);
+      const before = server.requests();
+      expect(await hop()).toBe(granted);
+      expect(server.requests() - before).toBe(1);
+      world.clock.advance(5_000);
+      const release = server.hold();
+      expect(await hop()).toBe(granted);
+      await expect.poll(() => server.requests() - before).toBe(2);
+      release();
     });
 
     it('keep counting also when it answers nonsense, and for what is not known there is no key', async () => {

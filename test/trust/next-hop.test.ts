@@ -171,6 +171,20 @@ describe.each(engines)('an agent that passes on what it was called with, on $nam
     );
   });
 
+  it('cannot pass on a token that the broker has no record of', async () => {
+    const first = await call(concierge.id);
+    const received = await world.trust.verifyCallToken(first.access_token, concierge.id);
+    const id = received.ok ? received.value.delegation.id : '';
+    await world.store.commit([{ op: 'delete', partition: `delegation#${id}`, sort: 'delegation' }]);
+    expect(await refusal(passOn(world, concierge, first, { audience: flights.id }))).toBe(
+      'invalid_request token_audience_wrong',
+    );
+    expect(await world.trust.verifyCallToken(first.access_token, concierge.id)).toEqual({
+      ok: false,
+      error: 'token_revoked',
+    });
+  });
+
   it('needs the tenant to be subscribed to the next agent too', async () => {
     const trains = await addAgent(world, 'skyways/trains');
     const first = await call(concierge.id);

@@ -78,6 +78,17 @@ describe.each(engines)('what a chain rests on, on $name', (engine) => {
     expect(await refusal(passOn(world, flights, forFlights, { audience: payments.id }))).toBe(refused);
   });
 
+  it.each(['revoked', 'gone'])('ends when a delegation before is %s', async (how) => {
+    const [first = ''] = live.delegation.chain.delegations;
+    const place = { partition: `delegation#${first}`, sort: 'delegation' };
+    const value = { ...(await world.trust.findDelegation(first)), revokedAt: 1 };
+    await world.store.commit([how === 'gone' ? { op: 'delete', ...place } : { op: 'put', ...place, value }]);
+    expect(await world.trust.checkStanding(live)).toEqual({ ok: false, error: 'TENANT_CONTEXT_INVALID' });
+    expect(await refusal(passOn(world, flights, forFlights, { audience: payments.id }))).toBe(
+      'invalid_request token_revoked',
+    );
+  });
+
   describe('ends on its date', () => {
     const inTwoSeconds = () => world.clock.now() + 2000;
     let trains: CastAgent;

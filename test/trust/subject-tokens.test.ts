@@ -1,3 +1,4 @@
+import { CompactSign } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newParty } from '../support/party.ts';
 import { engines } from '../support/stores.ts';
@@ -56,6 +57,26 @@ describe.each(engines)('tokens of tenants’ issuers, on $name', (engine) => {
       ['with two parties that differ', { azp: 'app', client_id: 'somebody-else' }],
     ])('refuses a token %s', async (_, claims) => {
       expect(await refusal(hop(await acme.idToken(claims)))).toBe('invalid_request token_audience_wrong');
+    });
+
+    it.each([
+      ['that says it is something else', {}, { typ: 'logout+jwt' }],
+      ['that is a logout token without saying so', { events: {} }, {}],
+      ['that is an access token and was sent as an ID token', {}, { typ: 'at+jwt' }],
+    ])('refuses a token %s', async (_, claims, header) => {
+      const token = await acme.idToken(claims, header as Record<string, string>);
+      expect(await refusal(hop(token))).toBe('invalid_request token_type_wrong');
+    });
+
+    it('refuses a token that says something twice, though it is well signed', async () => {
+      const claims = JSON.stringify(
+        fromNow(world, { iss: acme.issuer, sub: 'u', aud: 'app', iat: 0, exp: 60 }),
+      );
+      const sign = (text: string) =>
+        new CompactSign(Buffer.from(text)).setProtectedHeader({ alg: 'ES256' }).sign(acme.idp.privateKey);
+      expect((await hop(await sign(claims))).token_type).toBe('Bearer');
+      const twice = claims.replace('{', `{"sub":"somebody-else",`);
+      expect(await refusal(hop(await sign(twice)))).toBe('invalid_request token_malformed');
     });
 
     it.each([

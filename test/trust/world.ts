@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Audit, createAudit } from '../../src/audit/index.ts';
+import { createEvents } from '../../src/events/write-event.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import type { Principal } from '../../src/kernel/principal.ts';
 import { createOutbound } from '../../src/outbound/index.ts';
@@ -41,7 +42,9 @@ export async function openTrust(engine: TestEngine, options: WorldOptions = {}):
   const log = createLog({ level: 'silent' });
   const real = createOutbound({ log, allowPrivateNetwork: true });
   const audit = createAudit({ store, clock, ids: systemIds });
-  const base = { store, clock, ids: systemIds, log, outbound: options.outbound ?? real, audit, brokerUrl };
+  const events = createEvents({ store, clock, ids: systemIds, brokerUrl });
+  const outbound = options.outbound ?? real;
+  const base = { store, clock, ids: systemIds, log, outbound, audit, events, brokerUrl };
   const keys = await createKeys({ ...base, masterKey: randomBytes(32) });
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
   const plans = { exists: () => Promise.resolve(false) };

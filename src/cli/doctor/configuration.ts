@@ -25,7 +25,8 @@ export interface Configuration {
 export async function examineConfiguration(env: CliIo['env']): Promise<Configuration> {
   let fileToken: string | undefined;
   try {
-    fileToken = env['BROKER_OPERATOR_TOKEN'] ? undefined : await readOperatorTokenFile(dataDirOf(env));
+    fileToken =
+      env['BROKER_OPERATOR_TOKEN'] || isShared(env) ? undefined : await readOperatorTokenFile(dataDirOf(env));
     const settings = settingsOf(env, fileToken !== undefined);
     const config = loadConfig(fileToken === undefined ? env : { ...env, BROKER_OPERATOR_TOKEN: fileToken });
     return { settings, config, checks: [spelling(env), privateNetwork(config)] };
@@ -38,13 +39,18 @@ export async function examineConfiguration(env: CliIo['env']): Promise<Configura
   }
 }
 
+/** Then a file of this machine counts for nothing. */
+function isShared(env: CliIo['env']): boolean {
+  return env['BROKER_STORE'] === 'dynamodb';
+}
+
 function settingsOf(env: CliIo['env'], hasTokenFile: boolean): readonly Setting[] {
   return variables.map(({ name, secret, default: byDefault }) => {
     const given = env[name];
     if (given) return { name, value: secret ? 'set' : given, source: 'environment' };
     if (name === 'BROKER_OPERATOR_TOKEN' && hasTokenFile)
       return { name, value: 'set', source: 'operator.token' };
-    if (name === 'BROKER_MASTER_KEY' && existsSync(masterKeyPath(dataDirOf(env))))
+    if (name === 'BROKER_MASTER_KEY' && !isShared(env) && existsSync(masterKeyPath(dataDirOf(env))))
       return { name, value: 'set', source: 'master.key' };
     return byDefault === undefined
       ? { name, value: 'unset', source: 'unset' }

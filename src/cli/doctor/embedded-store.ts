@@ -1,26 +1,19 @@
-import { createAudit } from '../../audit/index.ts';
-import { type Config, ConfigError } from '../../config/index.ts';
-import { masterKeyPath, readMasterKey } from '../../config/master-key.ts';
+import { resolve } from 'node:path';
+import type { Config } from '../../config/index.ts';
 import { wasOperatorTokenMade } from '../../http/operator-token.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { systemIds } from '../../kernel/ids.ts';
 import { checkDataFile, dataFilePath } from '../../storage/lmdb/data-file.ts';
 import { openLmdbStoreForReading } from '../../storage/lmdb/read-only.ts';
-import { StorageError, type Store } from '../../storage/port.ts';
-import { checkMasterKey, MasterKeyError } from '../../trust/index.ts';
-import { Failure, systemReason } from '../failure.ts';
+import { StorageError } from '../../storage/port.ts';
+import { systemReason } from '../failure.ts';
 import { storeFailure } from '../start-failure.ts';
 import { type Check, fail, failOf, ok, warn } from './check.ts';
-import { judgeClock } from './clock.ts';
 import { sizeOf } from './disk.ts';
-
-export interface StoreFindings {
-  readonly checks: readonly Check[];
-  readonly wasOperatorTokenMade: boolean;
-}
+import { examineContents, type StoreFindings } from './store-contents.ts';
 
 /** Looks into the store, also while a broker has it open: LMDB lets several processes do so. Writes nothing. */
-export async function examineEmbeddedStore(config: Config, clock: Clock): Promise<StoreFindings> {
+export async function examineEmbeddedStore(given: Config, clock: Clock): Promise<StoreFindings> {
+  const config = { ...given, BROKER_DATA_DIR: resolve(given.BROKER_DATA_DIR) };
   const unopened = { wasOperatorTokenMade: false };
   const path = dataFilePath(config.BROKER_DATA_DIR);
   try {
@@ -28,8 +21,7 @@ export async function examineEmbeddedStore(config: Config, clock: Clock): Promis
     if (file === undefined) {
       const checks = [
         ok('store', 'there is none yet; the first start makes it'),
-        await checkKey(config, undefined),
-        judgeClock(clock.now(), undefined),
+        ...(await examineContents(config, undefined, clock)),
       ];
       return { ...unopened, checks };
     }
@@ -39,15 +31,14 @@ export async function examineEmbeddedStore(config: Config, clock: Clock): Promis
     try {
       const checks = [
         ok('store', `${path} opens (${sizeOf(file.bytes)})`),
-        await checkKey(config, store),
-        judgeClock(clock.now(), await newestEntry(store, clock)),
+        ...(await examineContents(config, store, clock)),
       ];
       return { checks, wasOperatorTokenMade: await wasOperatorTokenMade(store) };
     } finally {
       await store.close();
     }
   } catch (error) {
-    return { ...unopened, checks: [unusable(path, error)] };
+    return { ...unopened, checks: [unusable(path, error, config)] };
   }
 }
 
@@ -59,46 +50,12 @@ function short(path: string): Check {
   );
 }
 
-function unusable(path: string, error: unknown): Check {
+function unusable(path: string, error: unknown, config: Config): Check {
   return error instanceof StorageError
-    ? failOf('store', storeFailure(error))
+    ? failOf('store', storeFailure(error, config))
     : fail(
         'store',
         `${path} cannot be read: ${systemReason(error)}`,
         'Check its owner and permissions, or put a backup in its place.',
       );
-}
-
-async function checkKey(config: Config, store: Store | undefined): Promise<Check> {
-  const name = 'master key';
-  try {
-    const masterKey = await readMasterKey(config);
-    const source =
-      config.BROKER_MASTER_KEY === undefined ? masterKeyPath(config.BROKER_DATA_DIR) : 'BROKER_MASTER_KEY';
-    if (masterKey === undefined && store === undefined)
-      return ok(name, 'there is none yet; the first start makes it');
-    if (masterKey === undefined)
-      return fail(
-        name,
-        `there is a store, but its key ${source} is gone`,
-        'Put the file back, or set BROKER_MASTER_KEY to what it held: another key cannot open what is there.',
-      );
-    const fit = store === undefined ? 'none' : await checkMasterKey({ store, masterKey });
-    return ok(
-      name,
-      fit === 'fits'
-        ? `${source} opens the store’s keys`
-        : `${source}; there are no keys yet that it must open`,
-    );
-  } catch (error) {
-    if (error instanceof ConfigError || error instanceof MasterKeyError)
-      return failOf(name, new Failure('configuration', error.message));
-    throw error;
-  }
-}
-
-/** Epoch milliseconds. Ids are in order of time, so the last one is the newest. */
-async function newestEntry(store: Store, clock: Clock): Promise<number | undefined> {
-  const page = await createAudit({ store, clock, ids: systemIds }).list({ limit: 1 });
-  return page.items[0]?.value.at;
 }

@@ -2,27 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 import type { Clock } from '../../kernel/clock.ts';
-import {
-  checkKey,
-  checkKeys,
-  decodeCursor,
-  encodeCursor,
-  pageSize,
-  type PreparedWrite,
-  prepareCommit,
-} from '../limits.ts';
+import { checkKey, checkKeys, type PreparedWrite, prepareCommit } from '../limits.ts';
+import { listWith } from '../merged-list.ts';
 import {
   type CommitResult,
   type Key,
   type ListOptions,
   type Page,
+  type ScanOptions,
   StorageError,
   type Store,
   type Write,
 } from '../port.ts';
 import { checkDataFile, checkLockFile, dataFilePath } from './data-file.ts';
 import { decodeEntry, encodeEntry, type Entry, toRecord } from './entry.ts';
-import { expiryKey, expiryScanEnd, recordKey, recordKeyOf, sortOf } from './keys.ts';
+import { expiryKey, expiryScanEnd, recordKey, recordKeyOf } from './keys.ts';
+import { listRecords, scanRecords } from './pages.ts';
 import { createWriteWatch } from './write-watch.ts';
 
 export interface LmdbOptions {
@@ -178,30 +173,14 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
       });
     },
 
-    async list<T>(partition: string, listOptions: ListOptions = {}): Promise<Page<T>> {
+    list: listWith(async <T>(partition: string, listOptions: ListOptions) => {
       assertUsable();
-      const limit = pageSize(listOptions);
-      const prefix = listOptions.sortPrefix ?? '';
-      const after = listOptions.cursor === undefined ? undefined : decodeCursor(listOptions.cursor);
-      const first = recordKey({ partition, sort: prefix });
-      // 0xff is in no UTF-8 text: this is just past every key that starts with the prefix.
-      const last = Buffer.concat([first, Buffer.from([0xff])]);
-      const reverse = listOptions.reverse === true;
-      const resume = after === undefined ? undefined : recordKey({ partition, sort: after });
-      const range = reverse
-        ? { start: resume ?? last, end: first, reverse, exclusiveStart: true, inclusiveEnd: true }
-        : { start: resume ?? first, end: last, exclusiveStart: resume !== undefined };
-      const items = [];
-      for (const { key, value } of records.getRange(range)) {
-        const entry = decodeEntry(value);
-        if (entry.expiresAt !== undefined && entry.expiresAt * 1000 <= options.clock.now()) continue;
-        if (items.length === limit) {
-          const lastItem = items[limit - 1];
-          return lastItem === undefined ? { items } : { items, cursor: encodeCursor(lastItem.sort) };
-        }
-        items.push(toRecord<T>(partition, sortOf(key, partition), entry));
-      }
-      return { items };
+      return listRecords<T>(records, options.clock, partition, listOptions);
+    }),
+
+    async scan<T>(scanOptions?: ScanOptions): Promise<Page<T>> {
+      assertUsable();
+      return scanRecords<T>(records, options.clock, scanOptions);
     },
 
     async commit(writes: readonly Write[]): Promise<CommitResult> {

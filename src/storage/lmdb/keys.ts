@@ -12,6 +12,11 @@ export function sortOf(key: Buffer, partition: string): string {
   return key.toString('utf8', Buffer.byteLength(partition) + 1);
 }
 
+export function keyOf(key: Buffer): Key {
+  const end = key.indexOf(0);
+  return { partition: key.toString('utf8', 0, end), sort: key.toString('utf8', end + 1) };
+}
+
 /** Expiry in seconds, big-endian, so that byte order is time order; then the record's key. */
 export function expiryKey(expiresAt: number, key: Buffer): Buffer {
   return Buffer.concat([seconds(expiresAt), key]);

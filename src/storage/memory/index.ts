@@ -1,10 +1,21 @@
 import type { Clock } from '../../kernel/clock.ts';
-import { checkKey, checkKeys, decodeCursor, encodeCursor, pageSize, prepareCommit } from '../limits.ts';
+import {
+  checkKey,
+  checkKeys,
+  decodeCursor,
+  decodeScanCursor,
+  encodeCursor,
+  encodeScanCursor,
+  pageSize,
+  prepareCommit,
+} from '../limits.ts';
+import { compareBytes, listWith } from '../merged-list.ts';
 import {
   type CommitResult,
   type Key,
   type ListOptions,
   type Page,
+  type ScanOptions,
   StorageError,
   type Store,
   type StoredRecord,
@@ -70,6 +81,27 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
     partition.set(write.sort, { json, version, expiresAt: write.expiresAt });
   }
 
+  async function listOne<T>(partition: string, options: ListOptions): Promise<Page<T>> {
+    assertOpen();
+    const limit = pageSize(options);
+    const prefix = options.sortPrefix ?? '';
+    const after = options.cursor === undefined ? undefined : decodeCursor(options.cursor, prefix);
+    const direction = options.reverse === true ? -1 : 1;
+    const sorts = [...(partitions.get(partition)?.keys() ?? [])]
+      .filter((sort) => sort.startsWith(prefix))
+      .filter((sort) => after === undefined || compareBytes(sort, after) * direction > 0)
+      .filter((sort) => live({ partition, sort }) !== undefined)
+      .toSorted((a, b) => compareBytes(a, b) * direction);
+    const items = sorts.slice(0, limit).flatMap((sort) => {
+      const entry = live({ partition, sort });
+      return entry === undefined ? [] : [toRecord<T>({ partition, sort }, entry)];
+    });
+    const last = items.at(-1);
+    return last !== undefined && sorts.length > limit
+      ? { items, cursor: encodeCursor(last.sort) }
+      : { items };
+  }
+
   return {
     capabilities: { engine: 'memory', shared: false },
 
@@ -89,24 +121,23 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
       });
     },
 
-    async list<T>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
+    list: listWith(listOne),
+
+    async scan<T>(options: ScanOptions = {}): Promise<Page<T>> {
       assertOpen();
       const limit = pageSize(options);
-      const after = options.cursor === undefined ? undefined : decodeCursor(options.cursor);
-      const prefix = options.sortPrefix ?? '';
-      const direction = options.reverse === true ? -1 : 1;
-      const sorts = [...(partitions.get(partition)?.keys() ?? [])]
-        .filter((sort) => sort.startsWith(prefix))
-        .filter((sort) => after === undefined || compareBytes(sort, after) * direction > 0)
-        .filter((sort) => live({ partition, sort }) !== undefined)
-        .toSorted((a, b) => compareBytes(a, b) * direction);
-      const items = sorts.slice(0, limit).flatMap((sort) => {
-        const entry = live({ partition, sort });
-        return entry === undefined ? [] : [toRecord<T>({ partition, sort }, entry)];
+      const after = options.cursor === undefined ? undefined : decodeScanCursor(options.cursor);
+      const keys = [...partitions]
+        .flatMap(([partition, entries]) => [...entries.keys()].map((sort) => ({ partition, sort })))
+        .filter((key) => live(key) !== undefined && (after === undefined || compareKeys(key, after) > 0))
+        .toSorted(compareKeys);
+      const items = keys.slice(0, limit).flatMap((key) => {
+        const entry = live(key);
+        return entry === undefined ? [] : [toRecord<T>(key, entry)];
       });
       const last = items.at(-1);
-      return last !== undefined && sorts.length > limit
-        ? { items, cursor: encodeCursor(last.sort) }
+      return last !== undefined && keys.length > limit
+        ? { items, cursor: encodeScanCursor(last) }
         : { items };
     },
 
@@ -126,7 +157,6 @@ export function openMemoryStore(deps: { readonly clock: Clock }): Store {
   };
 }
 
-/** JavaScript compares UTF-16 units; engines compare UTF-8 bytes. */
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'));
+function compareKeys(a: Key, b: Key): number {
+  return compareBytes(a.partition, b.partition) || compareBytes(a.sort, b.sort);
 }

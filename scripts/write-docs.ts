@@ -1,0 +1,8 @@
+/** `npm run docs`: writes the pages that are made from the code. A test fails when they are out of date. */
+import { writeFileSync } from 'node:fs';
+import { pages } from './docs/pages.ts';
+
+for (const { path, make } of pages) {
+  writeFileSync(path, make());
+  console.log(path);
+}

@@ -1,0 +1,170 @@
+import { z } from 'zod';
+
+/**
+ * The closed list of business events: what operators, tenants and providers run their business on. An event says that
+ * something has happened, by ids, states and amounts; never a secret, a name, or words that people wrote.
+ *
+ * Within a version only optional members are added. Anything else is a new version beside the old one. `docs/events` is made
+ * from this list.
+ */
+interface Definition<Shape extends z.ZodRawShape> {
+  readonly summary: string;
+  readonly data: z.ZodObject<Shape>;
+  /** What it happened to, `kind:id`. Events of one subject reach consumers in their order. */
+  readonly subject: (data: z.output<z.ZodObject<Shape>>) => string;
+  /** Of a subject to which nothing else ever happens: no order needs to be kept. */
+  readonly once: boolean;
+}
+
+function event<Shape extends z.ZodRawShape>(
+  summary: string,
+  shape: Shape,
+  subject: Definition<Shape>['subject'],
+): Definition<Shape> {
+  return { summary, data: z.object(shape), subject, once: false };
+}
+
+/** What the commit that writes it can do only once. */
+function onlyEvent<Shape extends z.ZodRawShape>(...args: Parameters<typeof event<Shape>>): Definition<Shape> {
+  return { ...event(...args), once: true };
+}
+
+const id = z.string().min(1).max(256);
+const party = z.templateLiteral([z.enum(['provider', 'tenant']), ':', z.string()]);
+const instant = z.iso.datetime();
+const currency = z.string().length(3).describe('ISO 4217');
+const amount = z.string().describe('Decimal, in the main unit of the currency');
+const period = z.string().describe('Calendar month in UTC, yyyy-mm');
+
+const provider = { provider: id };
+const ofProvider = (data: { readonly provider: string }) => `provider:${data.provider}`;
+
+const agent = { agent: id.describe('provider/agent'), provider: id };
+const ofAgent = (data: { readonly agent: string }) => `agent:${data.agent}`;
+const agentVersion = { ...agent, card: id.describe('Digest of the canonical card: the card version') };
+const deployment = {
+  ...agent,
+  deployment: id,
+  model: z.enum(['pooled', 'siloed']),
+  tenant: id.optional().describe('Whose, when siloed'),
+  region: id.optional(),
+  state: z.enum(['active', 'draining', 'down']),
+  weight: z.int(),
+};
+
+const tenant = { tenant: id };
+const ofTenant = (data: { readonly tenant: string }) => `tenant:${data.tenant}`;
+
+const subscription = { subscription: id, tenant: id, agent: id.describe('provider/agent'), provider: id };
+const ofSubscription = (data: { readonly tenant: string; readonly agent: string }) =>
+  `subscription:${data.tenant}/${data.agent}`;
+
+const issuer = { issuer: id.describe('Of the trust record'), owner: party };
+const ofIssuer = (data: { readonly issuer: string }) => `issuer:${data.issuer}`;
+
+const client = { client: id, owner: party };
+const ofClient = (data: { readonly client: string }) => `client:${data.client}`;
+
+const agreement = { agreement: id, from: party, to: party };
+const ofAgreement = (data: { readonly agreement: string }) => `agreement:${data.agreement}`;
+
+const ofPeriod = (data: { readonly period: string }) => `period:${data.period}`;
+
+export const catalogue = {
+  'provider.admitted.v1': event('A provider may offer agents', provider, ofProvider),
+  'provider.suspended.v1': event('All agents of a provider are off', provider, ofProvider),
+  'provider.reinstated.v1': event('A suspended provider works again', provider, ofProvider),
+
+  'agent.registered.v1': event('An agent was registered, as a draft', agentVersion, ofAgent),
+  'agent.version-adopted.v1': event('An agent’s card has a new version', agentVersion, ofAgent),
+  'agent.published.v1': event('An agent is on offer', agent, ofAgent),
+  'agent.suspended.v1': event('An agent is off until it is published again', agent, ofAgent),
+  'agent.retired.v1': event('An agent is off for good', agent, ofAgent),
+  'deployment.added.v1': event('An agent has one more deployment', deployment, ofAgent),
+  'deployment.changed.v1': event('A deployment’s state, weight or region changed', deployment, ofAgent),
+
+  'tenant.created.v1': event('There is a new tenant', { ...tenant, tier: id }, ofTenant),
+  'tenant.changed.v1': event(
+    'A tenant’s name, tier, region or residency changed',
+    { ...tenant, tier: id, changed: z.array(z.string()).describe('Names of the fields') },
+    ofTenant,
+  ),
+  'tenant.suspended.v1': event('Nothing works for a tenant any more', tenant, ofTenant),
+  'tenant.reinstated.v1': event('A suspended tenant works again', tenant, ofTenant),
+  'subscription.created.v1': event(
+    'A tenant may use an agent',
+    { ...subscription, plan: id.optional(), expiresAt: instant.optional() },
+    ofSubscription,
+  ),
+  'subscription.cancelled.v1': event('A tenant may not use an agent any more', subscription, ofSubscription),
+
+  'issuer.registered.v1': event('A party’s issuer is trusted', issuer, ofIssuer),
+  'issuer.disabled.v1': event('An issuer’s tokens are refused', issuer, ofIssuer),
+  'issuer.enabled.v1': event('A disabled issuer is trusted again', issuer, ofIssuer),
+  'client.registered.v1': event(
+    'A program may ask for tokens',
+    { ...client, agent: id.optional().describe('provider/agent that the program is') },
+    ofClient,
+  ),
+  'client.changed.v1': event('A client was renamed', client, ofClient),
+  'client.disabled.v1': event('A client and the tokens that it obtained are refused', client, ofClient),
+  'client.enabled.v1': event('A disabled client works again', client, ofClient),
+  'agreement.made.v1': event(
+    'One party may pass tenants’ context to another',
+    { ...agreement, expiresAt: instant.optional() },
+    ofAgreement,
+  ),
+  'agreement.revoked.v1': event('Everything that rests on an agreement stops', agreement, ofAgreement),
+
+  'meter.defined.v1': onlyEvent(
+    'There is a new meter',
+    {
+      meter: id,
+      aggregation: z.enum(['sum', 'count', 'max', 'latest']),
+      authority: z.enum(['broker', 'provider']),
+    },
+    ({ meter }) => `meter:${meter}`,
+  ),
+  'plan.defined.v1': onlyEvent('There is a new plan', { plan: id, currency }, ({ plan }) => `plan:${plan}`),
+  'contract.set.v1': onlyEvent(
+    'The commission of a provider is agreed, from a period on',
+    {
+      contract: id,
+      provider: id,
+      currency,
+      commissionBps: z.int().describe('1/100 of a percent'),
+      from: period,
+    },
+    (data) => `contract:${data.contract}`,
+  ),
+  'usage.quarantined.v1': onlyEvent(
+    'A provider reported usage that cannot be billed as it is',
+    {
+      report: id.describe('Names what was reported together'),
+      provider: id,
+      events: z.int().describe('How many were not in quarantine before'),
+      reasons: z.record(z.string(), z.int()).describe('How many for each reason'),
+    },
+    ({ report }) => `quarantine:${report}`,
+  ),
+  'period.closing.v1': event('A period takes no more usage; its close has begun', { period }, ofPeriod),
+  'period.closed.v1': event(
+    'A period’s invoices and settlements are final',
+    { period, invoices: z.int(), settlements: z.int() },
+    ofPeriod,
+  ),
+  'invoice.finalised.v1': onlyEvent(
+    'A tenant owes this',
+    { invoice: id, number: id, tenant: id, period, currency, total: amount },
+    (data) => `invoice:${data.invoice}`,
+  ),
+  'settlement.made.v1': onlyEvent(
+    'A provider is owed this',
+    { settlement: id, provider: id, period, currency, gross: amount, commission: amount, net: amount },
+    (data) => `settlement:${data.settlement}`,
+  ),
+} as const;
+
+export type EventType = keyof typeof catalogue;
+
+export type EventData<T extends EventType = EventType> = z.output<(typeof catalogue)[T]['data']>;

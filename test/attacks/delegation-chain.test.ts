@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { call, type MarketTenant } from '../support/market.ts';
+import { newParty, type Party } from '../support/party.ts';
+import { es256, forge, type Json, parts } from './forge.ts';
+import {
+  addCompany,
+  addMarketAgentProgram,
+  addProgram,
+  agree,
+  type Company,
+  openStage,
+  type Program,
+  type Stage,
+} from './stage.ts';
+import { claimsOf, exchange, expectRefused, passOn, tokenOf, tokenType } from './token-endpoint.ts';
+
+let stage: Stage;
+let flights: Program;
+let lodging: Company;
+let cars: Company;
+beforeAll(async () => {
+  stage = await openStage();
+  flights = await addMarketAgentProgram(stage);
+  lodging = await addCompany(stage, 'lodging/hotels', [stage.acme, stage.globex]);
+  cars = await addCompany(stage, 'wheels/cars', [stage.acme]);
+  await agree(stage, 'skyways', 'lodging');
+  await agree(stage, 'lodging', 'skyways');
+});
+afterAll(() => stage.close());
+
+/** What the market's agent received for a user of acme, and of globex. */
+let first: string;
+let theirs: string;
+beforeEach(async () => {
+  first = await received();
+  theirs = await received(stage.globex);
+});
+
+const received = async (tenant: MarketTenant = stage.acme) => tokenOf(await exchange(stage, tenant));
+
+function chainOf(token: string): readonly unknown[] {
+  const subjects: unknown[] = [];
+  for (
+    let act = claimsOf(token)['act'] as Json | undefined;
+    act !== undefined;
+    act = act['act'] as Json | undefined
+  )
+    subjects.push(act['sub']);
+  return subjects;
+}
+
+describe('the chain of actors', () => {
+  it('is written by the broker alone: newest first, one for each hop', async () => {
+    const second = tokenOf(await passOn(stage, flights, first, { audience: lodging.agent }));
+    expect(chainOf(second)).toEqual(['skyways-flights', 'acme-app']);
+    expect(claimsOf(second)['txn']).toBe(claimsOf(first)['txn']);
+  });
+
+  it.each([
+    ['one level', { sub: 'root' }],
+    ['the broker’s own words', { iss: 'BROKER', sub: 'lodging-hotels', client_id: 'lodging-hotels' }],
+    ['a cycle of names', { sub: 'acme-app', act: { sub: 'acme-app', act: { sub: 'acme-app' } } }],
+    ['a text', 'root'],
+    ['a list', [{ sub: 'root' }]],
+  ])('is not begun by an ID token that brings %s', async (_, act) => {
+    const { idp, issuer } = stage.acme;
+    const now = Math.floor(Date.now() / 1000);
+    const text = JSON.stringify({ iss: issuer, sub: 'u', aud: 'app', iat: now, exp: now + 300, act });
+    const subject_token = await idp.sign(JSON.parse(text.replace('BROKER', stage.url)) as Json);
+    expect(chainOf(tokenOf(await exchange(stage, stage.acme, { subject_token })))).toEqual(['acme-app']);
+  });
+
+  it.each([31, 100, 1000])('is not begun by an ID token with %i actors', async (depth) => {
+    const { idp, issuer } = stage.acme;
+    const now = Math.floor(Date.now() / 1000);
+    const act = '{"act":'.repeat(depth) + '{}' + '}'.repeat(depth);
+    const claims = `{"iss":"${issuer}","sub":"u","aud":"app","iat":${now},"exp":${now + 300},"act":${act}}`;
+    const header = { alg: 'ES256', kid: idp.jwks.keys[0]?.kid };
+    await expectRefused(
+      stage,
+      () => exchange(stage, stage.acme, { subject_token: forge(header, claims, es256(idp)) }),
+      { error: 'invalid_request', reason: 'token_malformed' },
+    );
+  });
+
+  it('is not spliced: the claims of one token under the signature of another', async () => {
+    const spliced = [...theirs.split('.').slice(0, 2), parts(first).signature].join('.');
+    const { header, claims, signature } = parts(first);
+    const longer = { ...(JSON.parse(claims) as Json), act: claimsOf(theirs)['act'] };
+    for (const token of [spliced, forge(header, longer, () => signature)])
+      await expectRefused(stage, () => passOn(stage, flights, token, { audience: lodging.agent }), {
+        error: 'invalid_request',
+        reason: 'token_signature_wrong',
+      });
+  });
+
+  it('stops at four actors, and at a cycle no later', async () => {
+    let token = first;
+    const hops = [
+      [flights, lodging.agent],
+      [lodging.program, stage.market.agent],
+      [flights, lodging.agent],
+    ] as const;
+    for (const [program, audience] of hops)
+      token = tokenOf(await passOn(stage, program, token, { audience }));
+    expect(chainOf(token)).toHaveLength(4);
+    await expectRefused(
+      stage,
+      () => passOn(stage, lodging.program, token, { audience: stage.market.agent }),
+      { error: 'invalid_request', reason: 'depth_exceeded' },
+    );
+  });
+
+  it('never outlives what it continues', async () => {
+    const { idp, issuer } = stage.acme;
+    const now = Math.floor(Date.now() / 1000);
+    const subject_token = await idp.sign({ iss: issuer, sub: 'u', aud: 'app', iat: now, exp: now + 45 });
+    const short = tokenOf(await exchange(stage, stage.acme, { subject_token }));
+    const second = tokenOf(await passOn(stage, flights, short, { audience: lodging.agent }));
+    expect(claimsOf(short)['exp']).toBe(now + 45);
+    expect(claimsOf(second)['exp']).toBe(now + 45);
+  });
+
+  it('keeps its tenant at each hop, whatever the next program says', async () => {
+    const second = tokenOf(await passOn(stage, flights, first, { audience: lodging.agent }));
+    expect(claimsOf(second)['tenant']).toBe('acme');
+    await expectRefused(stage, () => passOn(stage, flights, theirs, { audience: cars.agent }), {
+      error: 'invalid_target',
+      reason: 'not_subscribed',
+    });
+  });
+
+  it('goes to no company without an agreement', async () => {
+    await expectRefused(stage, () => passOn(stage, flights, first, { audience: cars.agent }), {
+      error: 'invalid_target',
+      reason: 'agreement_missing',
+    });
+  });
+
+  it('is not continued by a program that is no agent', async () => {
+    const program = await addProgram(stage, { id: 'skyways-batch', owner: 'provider:skyways' });
+    await expectRefused(stage, () => passOn(stage, program, first, { audience: lodging.agent }), {
+      error: 'invalid_request',
+      reason: 'token_audience_wrong',
+    });
+  });
+});
+
+describe('an actor token', () => {
+  const issuer = 'https://login.skyways.example';
+  let idp: Party;
+  let program: Program;
+  beforeAll(async () => {
+    idp = await newParty();
+    await call(stage, 'POST', '/v1/providers/skyways/issuers', { issuer, jwks: idp.jwks });
+    program = await addProgram(stage, {
+      id: 'skyways-desk',
+      owner: 'provider:skyways',
+      agent: stage.market.agent,
+      issuerClientIds: { [issuer]: 'desk', [stage.acme.issuer]: 'app' },
+    });
+  });
+
+  const actor = (change: Json = {}) => {
+    const now = Math.floor(Date.now() / 1000);
+    return idp.sign({ iss: issuer, sub: 'desk', aud: 'desk', iat: now, exp: now + 300, ...change });
+  };
+
+  it('names the program as its own company calls it', async () => {
+    const form = { audience: lodging.agent, actor_token: await actor(), actor_token_type: tokenType.jwt };
+    expect(chainOf(tokenOf(await passOn(stage, program, first, form)))).toEqual(['desk', 'acme-app']);
+  });
+
+  it.each([
+    ['about another program', () => actor({ sub: 'another' }), tokenType.jwt, 'actor_is_not_client'],
+    ['about a user', () => actor({ sub: 'user-1' }), tokenType.idToken, 'actor_is_not_client'],
+    ['for another program', () => actor({ aud: 'another' }), tokenType.jwt, 'token_audience_wrong'],
+    ['of the tenant', () => stage.acme.idToken('app'), tokenType.idToken, 'actor_of_other_party'],
+    ['of another tenant', () => stage.globex.idToken(), tokenType.idToken, 'token_audience_wrong'],
+    ['that is the subject', () => Promise.resolve(first), tokenType.accessToken, 'token_issuer_unknown'],
+    ['without its type', () => actor(), undefined, 'actor_type_missing'],
+    ['of an unknown type', () => actor(), 'urn:x', 'actor_type_missing'],
+    ['that has expired', () => actor({ exp: 1000, iat: 900 }), tokenType.jwt, 'token_expired'],
+  ])('%s is refused', async (_, make, actor_token_type, reason) => {
+    const actor_token = await make();
+    await expectRefused(
+      stage,
+      () => passOn(stage, program, first, { audience: lodging.agent, actor_token, actor_token_type }),
+      { error: 'invalid_request', reason },
+    );
+  });
+
+  it('type without a token is refused', async () => {
+    await expectRefused(
+      stage,
+      () => passOn(stage, program, first, { audience: lodging.agent, actor_token_type: tokenType.jwt }),
+      { error: 'invalid_request', reason: 'actor_missing' },
+    );
+  });
+
+  it('and subject that have changed places are refused', async () => {
+    const subject_token = await actor();
+    const form = { subject_token, actor_token: first, actor_token_type: tokenType.accessToken };
+    await expectRefused(stage, () => exchange(stage, { ...stage.acme, ...program }, form), {
+      error: 'invalid_request',
+      reason: 'subject_issuer_not_tenants',
+    });
+  });
+});

@@ -1,0 +1,212 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventsOf, type Line, openLine, say } from '../support/a2a.ts';
+import { type AgentCall, answer, openStream, sendEvent, task } from '../support/agent.ts';
+import { testClock, type TestClock } from '../support/clock.ts';
+import { call } from '../support/market.ts';
+import {
+  addCompany,
+  addMarketAgentProgram,
+  agree,
+  type Company,
+  openStage,
+  type Program,
+  type Stage,
+} from './stage.ts';
+import { exchange, expectRefused, passOn, tokenOf, type TokenReply } from './token-endpoint.ts';
+
+let clock: TestClock;
+let stage: Stage;
+let flights: Program;
+let lodging: Company;
+let agreement: string;
+beforeEach(async () => {
+  clock = testClock(Math.floor(Date.now() / 1000) * 1000);
+  stage = await openStage({ clock });
+  flights = await addMarketAgentProgram(stage);
+  lodging = await addCompany(stage, 'lodging/hotels', [stage.acme]);
+  agreement = (await agree(stage, 'skyways', 'lodging')).id;
+});
+afterEach(() => stage.close());
+
+const reason = { reason: 'test' };
+
+async function subscriptionOf(tenant: string, agent: string): Promise<string> {
+  const { items } = await call<{ items: { id: string; agent: string }[] }>(
+    stage,
+    'GET',
+    `/v1/tenants/${tenant}/subscriptions`,
+  );
+  return items.find((item) => item.agent === agent)?.id ?? expect.fail();
+}
+
+async function issuerOf(tenant: string): Promise<string> {
+  const { items } = await call<{ items: { id: string }[] }>(stage, 'GET', `/v1/tenants/${tenant}/issuers`);
+  return items[0]?.id ?? expect.fail();
+}
+
+/** What takes a right away, and how that is refused: at the first hop, at a second one, and at the gateway of the second agent. */
+const revocations: readonly {
+  readonly name: string;
+  readonly revoke: () => Promise<unknown>;
+  readonly first?: readonly [error: string, reason: string, status?: number];
+  readonly second: readonly [error: string, reason: string, status?: number];
+  readonly gateway: string;
+}[] = [
+  {
+    name: 'the tenant is suspended',
+    revoke: () => call(stage, 'POST', '/v1/tenants/acme/suspend', reason),
+    first: ['invalid_request', 'subject_tenant_not_active'],
+    second: ['invalid_request', 'token_revoked'],
+    gateway: '403 TENANT_CONTEXT_INVALID',
+  },
+  {
+    name: 'the tenant’s issuer is disabled',
+    revoke: async () => call(stage, 'POST', `/v1/tenants/acme/issuers/${await issuerOf('acme')}/disable`),
+    first: ['invalid_request', 'token_issuer_unknown'],
+    second: ['invalid_request', 'token_revoked'],
+    gateway: '403 TENANT_CONTEXT_INVALID',
+  },
+  {
+    name: 'the first client is disabled',
+    revoke: () => call(stage, 'PATCH', '/v1/clients/acme-app', { status: 'disabled' }),
+    first: ['invalid_client', 'client_disabled', 401],
+    second: ['invalid_request', 'token_revoked'],
+    gateway: '403 TENANT_CONTEXT_INVALID',
+  },
+  {
+    name: 'the second client is disabled',
+    revoke: () => call(stage, 'PATCH', '/v1/clients/skyways-flights', { status: 'disabled' }),
+    second: ['invalid_client', 'client_disabled', 401],
+    gateway: '403 TENANT_CONTEXT_INVALID',
+  },
+  {
+    name: 'the first subscription is cancelled',
+    revoke: async () =>
+      call(
+        stage,
+        'DELETE',
+        `/v1/tenants/acme/subscriptions/${await subscriptionOf('acme', 'skyways/flights')}`,
+      ),
+    first: ['invalid_target', 'not_subscribed'],
+    second: ['invalid_request', 'token_revoked'],
+    gateway: '403 NOT_SUBSCRIBED',
+  },
+  {
+    name: 'the second subscription is cancelled',
+    revoke: async () =>
+      call(
+        stage,
+        'DELETE',
+        `/v1/tenants/acme/subscriptions/${await subscriptionOf('acme', 'lodging/hotels')}`,
+      ),
+    second: ['invalid_target', 'not_subscribed'],
+    gateway: '403 NOT_SUBSCRIBED',
+  },
+  {
+    name: 'the agreement is revoked',
+    revoke: () => call(stage, 'POST', `/v1/agreements/${agreement}/revoke`, reason),
+    second: ['invalid_target', 'agreement_missing'],
+    gateway: '403 AGREEMENT_REVOKED',
+  },
+  {
+    name: 'the first agent is suspended',
+    revoke: () => call(stage, 'POST', '/v1/agents/skyways/flights/suspend', reason),
+    first: ['invalid_target', 'agent_unavailable'],
+    second: ['invalid_request', 'token_revoked'],
+    gateway: '503 AGENT_UNAVAILABLE',
+  },
+  {
+    name: 'the second agent is retired',
+    revoke: () => call(stage, 'POST', '/v1/agents/lodging/hotels/retire', reason),
+    second: ['invalid_target', 'agent_unavailable'],
+    gateway: '503 AGENT_UNAVAILABLE',
+  },
+  {
+    name: 'the first provider is suspended',
+    revoke: () => call(stage, 'POST', '/v1/providers/skyways/suspend', reason),
+    first: ['invalid_target', 'agent_unavailable'],
+    second: ['unauthorized_client', 'client_owner_not_active'],
+    gateway: '503 AGENT_UNAVAILABLE',
+  },
+  {
+    name: 'the second provider is suspended',
+    revoke: () => call(stage, 'POST', '/v1/providers/lodging/suspend', reason),
+    second: ['invalid_target', 'agent_unavailable'],
+    gateway: '503 AGENT_UNAVAILABLE',
+  },
+];
+
+async function lineToHotels(token: string): Promise<Line> {
+  return openLine({ ...stage.market, agent: lodging.agent }, stage.acme, token);
+}
+
+function hop(received: string): Promise<TokenReply> {
+  return passOn(stage, flights, received, { audience: lodging.agent });
+}
+
+describe.each(revocations)('when $name', ({ revoke, first, second, gateway }) => {
+  let received: string;
+  let line: Line;
+  beforeEach(async () => {
+    received = tokenOf(await exchange(stage, stage.acme));
+    line = await lineToHotels(tokenOf(await hop(received)));
+    lodging.upstream.on((heard) => answer(heard, { task: task('stays') }));
+    expect((await line.call('SendMessage', say('hi'))).status).toBe(200);
+  });
+
+  it('no token is issued any more, at whatever hop', async () => {
+    await revoke();
+    const hops = [
+      [first, () => exchange(stage, stage.acme)],
+      [second, () => hop(received)],
+    ] as const;
+    for (const [refusal, attempt] of hops) {
+      if (refusal === undefined) expect((await attempt()).status).toBe(200);
+      else {
+        const [error, why, status] = refusal;
+        await expectRefused(stage, attempt, {
+          error,
+          reason: why,
+          ...(status === undefined ? {} : { status }),
+        });
+      }
+    }
+  });
+
+  it('live tokens of the chain stop at the gateway, for new calls, tasks and streams', async () => {
+    await revoke();
+    const calls = lodging.upstream.calls.length;
+    for (const [method, params] of [
+      ['SendMessage', say('hi')],
+      ['SendStreamingMessage', say('hi')],
+      ['GetTask', { id: 'stays' }],
+      ['CancelTask', { id: 'stays' }],
+      ['SubscribeToTask', { id: 'stays' }],
+    ] as const) {
+      const got = await line.call(method, params);
+      expect(`${got.status} ${got.reason}`).toBe(gateway);
+    }
+    expect(lodging.upstream.calls.length).toBe(calls);
+  });
+
+  it('a stream that runs ends before the next event that comes a second later', async () => {
+    const heard = new Promise<AgentCall>((resolve) => {
+      lodging.upstream.on(resolve);
+    });
+    const opened = line.open('SendStreamingMessage', say('stream'));
+    const agent = await heard;
+    openStream(agent);
+    const events = eventsOf(await opened);
+    sendEvent(agent, { task: task('streamed') });
+    expect((await events.next()).value).toMatchObject({
+      data: expect.stringContaining('streamed') as string,
+    });
+    await revoke();
+    clock.advance(1000);
+    sendEvent(agent, { statusUpdate: { taskId: 'streamed', status: { state: 'SECRET' } } });
+    const last = (await events.next()).value;
+    expect(last).toMatchObject({ event: 'error', data: expect.stringContaining(gateway.slice(4)) as string });
+    expect(JSON.stringify(last)).not.toContain('SECRET');
+    expect((await events.next()).done).toBe(true);
+  });
+});

@@ -1,0 +1,291 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createInProcessBus } from '../../src/events/in-process/index.ts';
+import { eventTypes } from '../../src/events/json-schema.ts';
+import { type EventEnvelope, typeOf } from '../../src/events/port.ts';
+import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
+import { call, cardFor, type Market, openMarket } from '../support/market.ts';
+import { newParty } from '../support/party.ts';
+import { silent } from './outbox-world.ts';
+import { usageOf } from './usage-event.ts';
+
+/** A broker's whole life over HTTP, and what it tells about it; in order, because the last test looks back on all of it. */
+describe('what the use cases report', { shuffle: false }, () => {
+  const heard: EventEnvelope[] = [];
+  let broker: RunningBroker;
+  let market: Market;
+  let closeCard: () => void;
+  let cardUrl: string;
+  let card: Record<string, unknown>;
+
+  beforeAll(async () => {
+    const bus = createInProcessBus({ log: silent });
+    bus.subscribe('test', eventTypes, (event) => void heard.push(event));
+    broker = await runBroker({ bus });
+    card = cardFor('http://127.0.0.1:9/rpc');
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(card));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cardUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/card.json`;
+    closeCard = () => void server.close();
+    market = await openMarket(broker, 'http://127.0.0.1:9/jsonrpc');
+  });
+  afterAll(async () => {
+    closeCard();
+    await broker.close();
+  });
+
+  const operator = <T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> =>
+    call<T>(broker, method, path, body);
+
+  /** The events of one subject, once there are this many: `number type`, and their data. */
+  async function story(subject: string, count: number) {
+    const own = await vi.waitFor(
+      () => {
+        const found = heard.filter((event) => event.subject === subject);
+        expect(found.map(({ type }) => type)).toHaveLength(count);
+        return found;
+      },
+      { timeout: 5000, interval: 5 },
+    );
+    return own.map((event) => [`${Number(event.sequence)} ${typeOf(event)}`, event.data]);
+  }
+
+  it('providers', async () => {
+    await operator('POST', '/v1/providers', {
+      id: 'northpay',
+      name: 'North Pay',
+      contact: 'jane@example.com',
+    });
+    await operator('POST', '/v1/providers/northpay/suspend', { reason: 'late' });
+    await operator('POST', '/v1/providers/northpay/suspend', { reason: 'very late' });
+    await operator('POST', '/v1/providers/northpay/reinstate', { reason: 'paid' });
+    const data = { provider: 'northpay' };
+    expect(await story('provider:northpay', 3)).toEqual([
+      ['1 provider.admitted.v1', data],
+      ['2 provider.suspended.v1', data],
+      ['3 provider.reinstated.v1', data],
+    ]);
+  });
+
+  it('agents and deployments', async () => {
+    const agent = 'skyways/hotels';
+    const first = await operator('POST', '/v1/providers/skyways/agents', { id: 'hotels', cardUrl });
+    await operator('POST', `/v1/agents/${agent}/refresh`);
+    card = { ...card, version: '1.1.0' };
+    const second = await operator('POST', `/v1/agents/${agent}/refresh`);
+    await operator('POST', `/v1/agents/${agent}/deployments`, {
+      id: 'silo',
+      model: 'siloed',
+      tenant: 'acme',
+      url: 'http://127.0.0.1:9/silo',
+      region: 'eu-central-1',
+    });
+    await operator('PATCH', `/v1/agents/${agent}/deployments/silo`, { state: 'draining' });
+    await operator('PATCH', `/v1/agents/${agent}/deployments/silo`, { state: 'draining' });
+    await operator('POST', `/v1/agents/${agent}/publish`, { reason: 'ready' });
+    await operator('POST', `/v1/agents/${agent}/publish`, { reason: 'ready' });
+    await operator('POST', `/v1/agents/${agent}/suspend`, { reason: 'broken' });
+    await operator('POST', `/v1/agents/${agent}/retire`, { reason: 'no longer' });
+    const data = { agent, provider: 'skyways' };
+    const silo = {
+      ...data,
+      deployment: 'silo',
+      model: 'siloed',
+      tenant: 'acme',
+      region: 'eu-central-1',
+      weight: 100,
+    };
+    expect(first['cardDigest']).not.toBe(second['cardDigest']);
+    expect(await story(`agent:${agent}`, 7)).toEqual([
+      ['1 agent.registered.v1', { ...data, card: first['cardDigest'] }],
+      ['2 agent.version-adopted.v1', { ...data, card: second['cardDigest'] }],
+      ['3 deployment.added.v1', { ...silo, state: 'active' }],
+      ['4 deployment.changed.v1', { ...silo, state: 'draining' }],
+      ['5 agent.published.v1', data],
+      ['6 agent.suspended.v1', data],
+      ['7 agent.retired.v1', data],
+    ]);
+  });
+
+  it('tenants and subscriptions', async () => {
+    await operator('POST', '/v1/tenants', { id: 'umbrella', name: 'Umbrella', tier: 'standard' });
+    await operator('PATCH', '/v1/tenants/umbrella', { tier: 'gold', name: 'Umbrella' });
+    await operator('PATCH', '/v1/tenants/umbrella', { tier: 'gold' });
+    await operator('PATCH', '/v1/tenants/umbrella', { residency: ['eu'], region: 'eu' });
+    await operator('POST', '/v1/tenants/umbrella/suspend', { reason: 'unpaid' });
+    await operator('POST', '/v1/tenants/umbrella/reinstate', { reason: 'paid' });
+    expect(await story('tenant:umbrella', 5)).toEqual([
+      ['1 tenant.created.v1', { tenant: 'umbrella', tier: 'standard' }],
+      ['2 tenant.changed.v1', { tenant: 'umbrella', tier: 'gold', changed: ['tier'] }],
+      ['3 tenant.changed.v1', { tenant: 'umbrella', tier: 'gold', changed: ['region', 'residency'] }],
+      ['4 tenant.suspended.v1', { tenant: 'umbrella' }],
+      ['5 tenant.reinstated.v1', { tenant: 'umbrella' }],
+    ]);
+
+    const path = '/v1/tenants/umbrella/subscriptions';
+    const agent = market.agent;
+    const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    const first = await operator('POST', path, { agent, expiresAt, approver: 'Jane' });
+    await operator('DELETE', `${path}/${String(first['id'])}`);
+    await operator('DELETE', `${path}/${String(first['id'])}`);
+    const second = await operator('POST', path, { agent });
+    const data = { tenant: 'umbrella', agent, provider: 'skyways' };
+    expect(await story(`subscription:umbrella/${agent}`, 3)).toEqual([
+      ['1 subscription.created.v1', { ...data, subscription: first['id'], expiresAt }],
+      ['2 subscription.cancelled.v1', { ...data, subscription: first['id'] }],
+      ['3 subscription.created.v1', { ...data, subscription: second['id'] }],
+    ]);
+  });
+
+  it('issuers, clients and agreements', async () => {
+    await operator('POST', '/v1/providers', { id: 'railways', name: 'Railways' });
+    const { jwks } = await newParty();
+    const owner = 'provider:railways';
+    const { id: issuer } = await operator<{ id: string }>('POST', '/v1/providers/railways/issuers', {
+      issuer: 'https://login.railways.example',
+      jwks,
+    });
+    await operator('POST', `/v1/providers/railways/issuers/${issuer}/disable`);
+    await operator('POST', `/v1/providers/railways/issuers/${issuer}/disable`);
+    await operator('POST', `/v1/providers/railways/issuers/${issuer}/enable`);
+    expect(await story(`issuer:${issuer}`, 3)).toEqual([
+      ['1 issuer.registered.v1', { issuer, owner }],
+      ['2 issuer.disabled.v1', { issuer, owner }],
+      ['3 issuer.enabled.v1', { issuer, owner }],
+    ]);
+
+    await operator('POST', '/v1/clients', {
+      id: 'rail-app',
+      name: 'Rail',
+      owner,
+      jwks,
+      grantTypes: ['client_credentials'],
+    });
+    for (const change of [
+      { name: 'Rail 2' },
+      { name: 'Rail 2' },
+      { status: 'disabled' },
+      { status: 'active' },
+    ])
+      await operator('PATCH', '/v1/clients/rail-app', change);
+    const client = { client: 'rail-app', owner };
+    expect(await story('client:rail-app', 4)).toEqual([
+      ['1 client.registered.v1', client],
+      ['2 client.changed.v1', client],
+      ['3 client.disabled.v1', client],
+      ['4 client.enabled.v1', client],
+    ]);
+
+    const sides = { from: owner, to: 'provider:skyways' };
+    const { id } = await operator<{ id: string }>('POST', '/v1/agreements', sides);
+    await operator('POST', `/v1/agreements/${id}/revoke`, { reason: 'over' });
+    await operator('POST', `/v1/agreements/${id}/revoke`, { reason: 'over' });
+    expect(await story(`agreement:${id}`, 2)).toEqual([
+      ['1 agreement.made.v1', { agreement: id, ...sides }],
+      ['2 agreement.revoked.v1', { agreement: id, ...sides }],
+    ]);
+  });
+
+  it('prices, usage and books', async () => {
+    const period = new Date().toISOString().slice(0, 7);
+    const meter = { key: 'tokens', aggregation: 'sum', unit: 'tokens' };
+    const plan = {
+      key: 'metered',
+      currency: 'EUR',
+      prices: [{ meter: 'tokens', model: 'per_unit', unitAmount: '0.5' }],
+    };
+    const contract = { commissionBps: 1500, currency: 'EUR', from: period };
+    for (let again = 0; again < 2; again++) {
+      await operator('POST', '/v1/meters', meter);
+      await operator('POST', '/v1/plans', plan);
+    }
+    const agreed = await operator('POST', '/v1/providers/skyways/contracts', contract);
+    expect(await story('meter:tokens', 1)).toEqual([
+      ['1 meter.defined.v1', { meter: 'tokens', aggregation: 'sum', authority: 'provider' }],
+    ]);
+    expect(await story('plan:metered', 1)).toEqual([
+      ['1 plan.defined.v1', { plan: 'metered', currency: 'EUR' }],
+    ]);
+    expect(await story(`contract:${String(agreed['id'])}`, 1)).toEqual([
+      ['1 contract.set.v1', { ...contract, contract: agreed['id'], provider: 'skyways' }],
+    ]);
+
+    const tenant = await market.addTenant('acme', { plan: 'metered' });
+    const usage = await usageOf(market, tenant);
+    const token = await market.providerToken();
+    const report = async (...events: readonly object[]) => {
+      const response = await fetch(`${broker.url}/v1/usage/events`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/cloudevents-batch+json',
+          authorization: `Bearer ${token}`,
+        },
+        body: JSON.stringify(events),
+      });
+      const { results } = (await response.json()) as { results: readonly { status: string }[] };
+      return results.map(({ status }) => status);
+    };
+    const strangers = Array.from({ length: 100 }, (_, index) => usage(`s-${index}`, { tenantid: 'globex' }));
+    const unmeasured = usage('u', { data: { quantities: { dreams: '1' } } });
+    expect(await report(usage('a'), unmeasured, ...strangers)).toEqual([
+      'accepted',
+      ...Array.from({ length: 101 }, () => 'rejected'),
+    ]);
+    await report(unmeasured, strangers[0] ?? {});
+    const quarantined = await vi.waitFor(() => {
+      const found = heard.filter((event) => typeOf(event) === 'usage.quarantined.v1');
+      expect(found).toHaveLength(2);
+      return found.map(({ data }) => data as { events: number; reasons: Record<string, number> });
+    });
+    expect(quarantined.map(({ events }) => events).toSorted((a, b) => a - b)).toEqual([11, 90]);
+    const of = (reason: string) => quarantined.reduce((sum, { reasons }) => sum + (reasons[reason] ?? 0), 0);
+    expect([of('delegation_mismatch'), of('unknown_meter')]).toEqual([100, 1]);
+
+    for (let again = 0; again < 2; again++)
+      await operator('POST', `/v1/billing/periods/${period}/close`, { early: true });
+    expect(await story(`period:${period}`, 2)).toEqual([
+      ['1 period.closing.v1', { period }],
+      ['2 period.closed.v1', { period, invoices: 1, settlements: 1 }],
+    ]);
+    const [invoice] = (await operator<{ items: { id: string; number: string }[] }>('GET', '/v1/invoices'))
+      .items;
+    expect(await story(`invoice:${invoice?.id ?? ''}`, 1)).toEqual([
+      [
+        '1 invoice.finalised.v1',
+        {
+          invoice: invoice?.id,
+          number: invoice?.number,
+          tenant: 'acme',
+          period,
+          currency: 'EUR',
+          total: '1.50',
+        },
+      ],
+    ]);
+    const [settlement] = (await operator<{ items: { id: string }[] }>('GET', '/v1/settlements')).items;
+    expect(await story(`settlement:${settlement?.id ?? ''}`, 1)).toEqual([
+      [
+        '1 settlement.made.v1',
+        {
+          settlement: settlement?.id,
+          provider: 'skyways',
+          period,
+          currency: 'EUR',
+          gross: '1.50',
+          commission: '0.23',
+          net: '1.27',
+        },
+      ],
+    ]);
+  });
+
+  it('is everything that the catalogue lists, and never a word that people wrote', () => {
+    expect([...new Set(heard.map((event) => typeOf(event)))].toSorted()).toEqual([...eventTypes].toSorted());
+    expect(JSON.stringify(heard)).not.toMatch(
+      /jane|unpaid|umbrella inc|North Pay|login\.railways|127\.0\.0\.1:9/i,
+    );
+  });
+});

@@ -1,0 +1,121 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { freePort, operatorToken, startBroker } from '../support/broker-process.ts';
+import { call, type Market, openMarket } from '../support/market.ts';
+import { delegationOf, reportUsage, usageEvent } from '../support/usage.ts';
+import { everyItem } from './verify-load.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'broker-close-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+const meters = Array.from({ length: 10 }, (_, n) => `meter-${n}`);
+
+/** A month with something to add up: ten tenants, ten meters, a thousand events. Answers the month. */
+async function useForAMonth(market: Market): Promise<string> {
+  for (const key of meters)
+    await call(market, 'POST', '/v1/meters', { key, aggregation: 'sum', unit: 'units' });
+  const prices = meters.map((meter, n) => ({ meter, model: 'per_unit', unitAmount: `0.0${n + 1}` }));
+  await call(market, 'POST', '/v1/plans', { key: 'basic', currency: 'EUR', prices });
+  await call(market, 'POST', '/v1/providers/skyways/contracts', {
+    commissionBps: 1234,
+    currency: 'EUR',
+    from: '2026-01',
+  });
+  const provider = await market.providerToken();
+  const time = new Date().toISOString();
+  for (let n = 0; n < 10; n++) {
+    const tenant = await market.addTenant(`tenant-${n}`, { plan: 'basic' });
+    const delegation = delegationOf(await market.callToken(tenant));
+    const events = Array.from({ length: 100 }, (_, index) =>
+      usageEvent(market, {
+        tenant: tenant.id,
+        delegation,
+        meter: meters[index % meters.length] ?? '',
+        quantity: `${n + 1}.${index}`,
+        time,
+      }),
+    );
+    const results = await reportUsage(market, provider, events);
+    expect(results.filter(({ status }) => status !== 'accepted')).toEqual([]);
+  }
+  return time.slice(0, 7);
+}
+
+interface Document {
+  readonly id: string;
+}
+
+/** Every final document, by id, as it is served. */
+async function documents(market: Market, period: string): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const kind of ['invoices', 'settlements'])
+    for (const { id } of await everyItem<Document>(market, `/v1/${kind}?period=${period}`))
+      found.set(id, JSON.stringify(await call(market, 'GET', `/v1/${kind}/${id}`)));
+  return found;
+}
+
+/** What depends on when the close began. */
+function withoutDates(document: string): string {
+  return document.replaceAll(/"(issuedAt|contentHash)":"[^"]+"/g, '"$1":""');
+}
+
+async function allOfIt(market: Market, period: string) {
+  const made = await documents(market, period);
+  return {
+    documents: [...made].map(([id, text]) => [id, withoutDates(text)]),
+    journal: await everyItem(market, `/v1/billing/periods/${period}/journal`),
+    closed: { ...(await call(market, 'GET', `/v1/billing/periods/${period}`)), closingAt: '' },
+  };
+}
+
+it('a close that is killed in the middle goes on to the very same books', async () => {
+  const port = await freePort();
+  const original = join(directory, 'original');
+  const copy = join(directory, 'copy');
+  let broker = await startBroker({ directory: original, port });
+  const market = await openMarket({ url: broker.url, token: operatorToken }, 'http://127.0.0.1:9/jsonrpc');
+  const period = await useForAMonth(market);
+  expect(await broker.stop()).toBe(0);
+  await cp(original, copy, { recursive: true });
+
+  const close = () => call(market, 'POST', `/v1/billing/periods/${period}/close`, { early: true });
+  const state = async () =>
+    (await call<{ state: string }>(market, 'GET', `/v1/billing/periods/${period}`)).state;
+  broker = await startBroker({ directory: copy, port });
+  await close();
+  const expected = await allOfIt(market, period);
+  expect(expected.documents).toHaveLength(11);
+  await broker.stop();
+
+  broker = await startBroker({ directory: original, port });
+  const interruptedAfter: number[] = [];
+  const seen = new Map<string, string>();
+  for (const afterMs of [0, 30]) {
+    const closing = close().catch(() => 'killed');
+    while ((await state()) === 'open') await delay(0);
+    await delay(afterMs);
+    await broker.kill();
+    await closing;
+    broker = await startBroker({ directory: original, port });
+    if ((await state()) === 'closing') interruptedAfter.push(afterMs);
+    // What is out is out: somebody may have downloaded it.
+    const now = await documents(market, period);
+    for (const [id, text] of seen) expect(now.get(id)).toBe(text);
+    for (const [id, text] of now) seen.set(id, text);
+  }
+  expect(interruptedAfter).toContain(0);
+
+  const first = await close();
+  expect(await allOfIt(market, period)).toEqual(expected);
+  const now = await documents(market, period);
+  for (const [id, text] of seen) expect(now.get(id)).toBe(text);
+  expect(await close()).toEqual(first);
+  expect(await documents(market, period)).toEqual(now);
+  expect(await broker.stop()).toBe(0);
+}, 120_000);
