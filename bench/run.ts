@@ -1,16 +1,18 @@
 /**
- * `npm run bench -- token-exchange|relay|ingest [--json]`: what the broker does in a second, and the ratio to a limit that was
+ * `npm run bench -- token-exchange|relay|ingest|store [--json]`: what the broker does in a second, and the ratio to a limit that was
  * measured in the same run on the same machine. Absolute figures are of this machine and this minute; the ratio travels.
  */
 import { ingest } from './ingest.ts';
 import type { Measure } from './measure.ts';
 import { relay } from './relay.ts';
+import { store } from './store.ts';
 import { tokenExchange } from './token-exchange.ts';
 
 const benches: Readonly<Record<string, () => Promise<readonly Measure[]>>> = {
   'token-exchange': tokenExchange,
   relay,
   ingest,
+  store,
 };
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));

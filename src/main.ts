@@ -7,7 +7,7 @@ import { createGateway, type Gateway, type UpstreamTimes } from './broker/index.
 import { gatewayRoutes } from './broker/routes.ts';
 import type { Config } from './config/index.ts';
 import { loadMasterKey } from './config/master-key.ts';
-import { createInProcessBus } from './events/in-process/index.ts';
+import { openBus } from './events/open-bus.ts';
 import type { EventBus } from './events/port.ts';
 import { createRelay } from './events/relay-outbox.ts';
 import { ringOnCommit } from './events/ring-on-commit.ts';
@@ -25,6 +25,7 @@ import { createRegistry } from './registry/index.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { openStore } from './storage/open-store.ts';
 import type { Store } from './storage/port.ts';
+import { recentReads } from './storage/recent-reads.ts';
 import { sealCursors } from './storage/sealed-cursors.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createTenancy } from './tenancy/index.ts';
@@ -68,7 +69,9 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const engine = overrides.store ?? (await openStore(config, clock));
   const bus = overrides.bus ?? (await openBus(config, log));
   const relay = createRelay({ store: engine, bus, clock, log, random: Math.random });
-  const store = ringOnCommit(sealCursors(engine, masterKey), (shard) => relay.wake(shard));
+  const store = ringOnCommit(sealCursors(recentReads(engine, clock), masterKey), (shard) =>
+    relay.wake(shard),
+  );
   const outbound =
     overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });
 
@@ -135,7 +138,8 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const stopWatchingKeys = trust.watchKeys(maxKeyAgeMs);
 
   const limits = { ...serverLimits, ...overrides.limits };
-  const handle = getRequestListener(app.fetch);
+  // Its own clean-up closes the connection of a refused body after half a second; our server reads on first.
+  const handle = getRequestListener(app.fetch, { autoCleanupIncoming: false });
   const server = createHttpServer((request, response) => {
     // Relayed calls skip hono and web streams: see docs/adr/0003-gateway-on-raw-node-http.md.
     if (gateway.matches(request.method ?? '', request.url ?? '')) gateway.handle(request, response);
@@ -164,13 +168,4 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       await store.close();
     },
   };
-}
-
-/** The SDK is large; it is loaded only where it is used. */
-async function openBus(config: Config, log: Log): Promise<EventBus> {
-  if (config.BROKER_EVENTS === 'in-process') return createInProcessBus({ log });
-  const { createEventBridgeBus } = await import('./events/eventbridge/index.ts');
-  // Both are set: the configuration is not valid without.
-  const { EVENTBRIDGE_BUS: bus = '', AWS_REGION: region = '', EVENTBRIDGE_ENDPOINT: endpoint } = config;
-  return createEventBridgeBus({ log, bus, region, endpoint });
 }

@@ -37,7 +37,7 @@ export async function beginClose(
   const record: PeriodRecord = { period, state: 'closing', closingAt };
   const commit = await context.store.commit([
     context.periods.insert(record),
-    ...(isPassed ? [] : [frontier.advance(period), ...nothingMeanwhile(context, period, frontier)]),
+    ...(isPassed ? [] : [...frontier.advance(period), ...nothingMeanwhile(context, period, frontier)]),
     ...context.audit.writes({
       action: 'period.close.begin',
       outcome: 'allowed',

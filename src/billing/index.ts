@@ -72,7 +72,7 @@ export function createBilling(deps: BillingDeps): Billing {
   const meters = createMeters(deps);
   const usage = createUsageRepository(deps.store);
   const prices = createPriceRepository(deps.store);
-  const quarantine = createQuarantineRepository(deps);
+  const quarantine = createQuarantineRepository(deps.store);
   const books = createBooksRepository(deps.store);
   const context: BillingContext = {
     ...deps,

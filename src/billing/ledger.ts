@@ -16,8 +16,8 @@ type AppendOutcome =
     }
   | { readonly ok: false; readonly failedAlongside: readonly number[] };
 
-/** Leaves room in a commit for the guard and for what is written alongside. */
-const factsPerCommit = 30;
+/** Two records each; leaves room in a commit for the guard and for what is written alongside. */
+const factsPerCommit = 40;
 const maxAttempts = 10;
 
 /** The one way into the books: facts are appended, never changed. */
@@ -42,7 +42,7 @@ export function createLedger(deps: {
     const digests = new Map(facts.map((fact) => [fact.key, digestOf(fact)]));
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const known = await usage.digests([...digests.keys()]);
-      const frontier = await periods.frontier();
+      const frontier = await periods.frontier(facts[0]?.key);
       const records = facts
         .filter(({ key }) => !known.has(key))
         .map((fact): UsageRecord => {

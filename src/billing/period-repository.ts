@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Store, StoredRecord, Write } from '../storage/port.ts';
+import { shardsOf } from '../storage/shards.ts';
 import { nextPeriod, periodEnd, type PeriodKey, type PeriodRecord, type PeriodState } from './period.ts';
 
 /**
@@ -12,7 +13,7 @@ export interface Frontier {
   /** Makes a commit fail when another close has begun since this was read: no fact slips into books that are being counted. */
   readonly guard: Write;
   /** Shuts the books up to this month; fails when another close has begun since this was read. */
-  advance(to: PeriodKey): Write;
+  advance(to: PeriodKey): readonly Write[];
 }
 
 /** Keys: see docs/storage/billing.md. */
@@ -22,29 +23,39 @@ export interface Periods {
   state(
     period: PeriodKey,
   ): Promise<{ readonly state: PeriodState; readonly record: PeriodRecord | undefined }>;
-  frontier(): Promise<Frontier>;
+  /** Read for a commit about this key: which of its copies is read and guarded. */
+  frontier(about?: string): Promise<Frontier>;
   insert(record: PeriodRecord): Write;
   replace(record: PeriodRecord, version: string): Write;
   /** Makes a commit fail when the record has changed since it was read. */
   requireUnchanged(record: StoredRecord<PeriodRecord>): Write;
 }
 
+/**
+ * Every commit of usage checks the frontier, and DynamoDB lets only so many commits a second look at one record: so there are
+ * copies, which are always written together and have the same version. Their number must never change: a new copy would let
+ * usage into books that are shut.
+ */
+export const frontierCopies = shardsOf('billing-frontier', 64);
+
 export function createPeriods(deps: { readonly store: Store; readonly clock: Clock }): Periods {
   const key = (period: PeriodKey) => ({ partition: `billing-period#${period}`, sort: 'period' });
-  const frontierKey = { partition: 'billing-frontier', sort: 'frontier' };
+  const frontierKey = (partition: string) => ({ partition, sort: 'frontier' });
   const read = (period: PeriodKey) => deps.store.get<PeriodRecord>(key(period));
 
-  async function frontier(): Promise<Frontier> {
-    const record = await deps.store.get<{ readonly closedThrough: PeriodKey }>(frontierKey);
+  async function frontier(about = ''): Promise<Frontier> {
+    const copy = frontierKey(frontierCopies.of(about));
+    const record = await deps.store.get<{ readonly closedThrough: PeriodKey }>(copy);
     return {
       closedThrough: record?.value.closedThrough,
-      guard: { op: 'check', ...frontierKey, version: record?.version ?? null },
-      advance: (to) => {
-        const place = { ...frontierKey, value: { closedThrough: to } };
-        return record === undefined
-          ? { op: 'putIfAbsent', ...place }
-          : { op: 'putIfVersion', ...place, version: record.version };
-      },
+      guard: { op: 'check', ...copy, version: record?.version ?? null },
+      advance: (to) =>
+        frontierCopies.all.map((partition) => {
+          const place = { ...frontierKey(partition), value: { closedThrough: to } };
+          return record === undefined
+            ? { op: 'putIfAbsent', ...place }
+            : { op: 'putIfVersion', ...place, version: record.version };
+        }),
     };
   }
 

@@ -1,5 +1,4 @@
-import { epochSeconds, type Clock } from '../kernel/clock.ts';
-import type { Page, Store, Write } from '../storage/port.ts';
+import type { Key, Page, Store, Write } from '../storage/port.ts';
 import type { PageRequest } from './paging.ts';
 import { usageKey } from './usage-record.ts';
 import type { Rejection, UsageEvent } from './z-usage-event.ts';
@@ -16,38 +15,27 @@ export interface Quarantined {
 const keptSeconds = 90 * 24 * 3600;
 
 /** Keys: see docs/storage/billing.md. */
-export function createQuarantineRepository({
-  store,
-  clock,
-}: {
-  readonly store: Store;
-  readonly clock: Clock;
-}) {
-  const place = (item: Quarantined) => ({
-    partition: `usage-quarantine#${item.provider}`,
-    sort: keyOf(item),
+export function createQuarantineRepository(store: Store) {
+  const ofProvider = (provider: string) => `usage-quarantine#${provider}`;
+  const placeOf = ({ provider, reason, event }: Quarantined): Key => ({
+    partition: ofProvider(provider),
+    sort: `${reason}#${usageKey(event.source, JSON.stringify(event))}`,
   });
 
   return {
+    placeOf,
     list: (provider: string, page: PageRequest): Promise<Page<Quarantined>> =>
-      store.list<Quarantined>(`usage-quarantine#${provider}`, page),
-    /** Those that are not kept yet. */
-    unknown: async (items: readonly Quarantined[]): Promise<readonly Quarantined[]> => {
-      const known = await store.getMany<Quarantined>(items.map(place));
-      return items.filter((_, index) => known[index] === undefined);
-    },
+      store.list<Quarantined>(ofProvider(provider), page),
+    /** In order; at most as many as a read takes. */
+    areKept: async (items: readonly Quarantined[]): Promise<readonly boolean[]> =>
+      (await store.getMany(items.map(placeOf))).map((record) => record !== undefined),
     insert: (value: Quarantined): Write => ({
       op: 'putIfAbsent',
-      ...place(value),
+      ...placeOf(value),
       value,
-      expiresAt: epochSeconds(clock) + keptSeconds,
+      expiresAt: Math.floor(value.at / 1000) + keptSeconds,
     }),
   };
-}
-
-/** The same event for the same reason is one, however often it is told. */
-export function keyOf({ reason, event }: Quarantined): string {
-  return `${reason}#${usageKey(event.source, JSON.stringify(event))}`;
 }
 
 export type QuarantineRepository = ReturnType<typeof createQuarantineRepository>;

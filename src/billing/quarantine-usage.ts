@@ -1,6 +1,6 @@
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
 import type { BillingContext } from './deps.ts';
-import { keyOf, type Quarantined } from './quarantine-repository.ts';
+import type { Quarantined } from './quarantine-repository.ts';
 
 /** Leaves room in the commit for the event that reports them. */
 const itemsPerCommit = 90;
@@ -11,9 +11,9 @@ export async function quarantineUsage(
   provider: string,
   items: readonly Quarantined[],
 ): Promise<void> {
-  const all = [...new Map(items.map((item) => [keyOf(item), item])).values()];
-  for (let start = 0; start < all.length; start += itemsPerCommit)
-    await quarantineSome(context, provider, all.slice(start, start + itemsPerCommit));
+  const distinct = [...new Map(items.map((item) => [context.quarantine.placeOf(item).sort, item])).values()];
+  for (let start = 0; start < distinct.length; start += itemsPerCommit)
+    await quarantineSome(context, provider, distinct.slice(start, start + itemsPerCommit));
 }
 
 async function quarantineSome(
@@ -22,12 +22,15 @@ async function quarantineSome(
   items: readonly Quarantined[],
 ): Promise<void> {
   for (;;) {
-    const fresh = await context.quarantine.unknown(items);
+    const kept = await context.quarantine.areKept(items);
+    const fresh = items.filter((_, index) => kept[index] !== true);
     if (fresh.length === 0) return;
     const commit = await context.store.commit([
       ...fresh.map((item) => context.quarantine.insert(item)),
       ...(await context.events.writes('usage.quarantined.v1', {
-        report: sha256(lengthPrefixed(provider, ...fresh.map(keyOf))),
+        report: sha256(
+          lengthPrefixed(provider, ...fresh.map((item) => context.quarantine.placeOf(item).sort)),
+        ),
         provider,
         events: fresh.length,
         reasons: countOf(fresh.map(({ reason }) => reason)),

@@ -1,5 +1,6 @@
 import { BoundedCache } from '../kernel/bounded-cache.ts';
 import { maxKeysPerRead, type Store, type Write } from '../storage/port.ts';
+import { type Shards, shardsOf } from '../storage/shards.ts';
 import { everything, type Listed, type PageRequest } from './paging.ts';
 import type { PeriodKey } from './period.ts';
 import type { UsageRecord } from './usage-record.ts';
@@ -10,13 +11,22 @@ interface KeyRecord {
   readonly period: PeriodKey;
 }
 
+/** A busy tenant's usage of a month comes in the order of time: one partition would not take all of it (docs/dynamodb.md). */
+export function usageShards(period: PeriodKey, tenant: string): Shards {
+  return shardsOf(`usage#${period}#${tenant}`, 16);
+}
+
 /** Keys: see docs/storage/billing.md. */
 export function createUsageRepository(store: Store) {
   /** Index records that are surely there. They are written once per process and period, and never go. */
   const indexed = new BoundedCache<true>(50_000);
   const keyOf = (key: string) => ({ partition: `usage-key#${key}`, sort: 'key' });
-  const ofAgent = (agent: string | undefined) => (agent === undefined ? undefined : `${agent}#`);
   const periodIndex = (period: PeriodKey) => ({ partition: 'usage-periods', sort: period });
+
+  async function* ofTenant(period: PeriodKey, tenant: string, prefix?: string): AsyncGenerator<UsageRecord> {
+    for (const shard of usageShards(period, tenant).all)
+      for await (const { value } of everything<UsageRecord>(store, shard, prefix)) yield value;
+  }
 
   return {
     /** Digest of each fact that is in the ledger, by its key. */
@@ -34,8 +44,12 @@ export function createUsageRepository(store: Store) {
     /** Before the facts, so that none is ever without its index; an index without facts does no harm. */
     writeIndexes: async (facts: readonly UsageRecord[]): Promise<void> => {
       const places = new Map<string, Write>();
-      for (const { period, tenant } of facts)
-        for (const place of [periodIndex(period), { partition: `usage-tenants#${period}`, sort: tenant }]) {
+      for (const { period, tenant, provider } of facts)
+        for (const place of [
+          periodIndex(period),
+          { partition: `usage-tenants#${period}`, sort: tenant },
+          { partition: `usage-tenants-of#${period}#${provider}`, sort: tenant },
+        ]) {
           const name = `${place.partition} ${place.sort}`;
           if (indexed.get(name) === undefined) places.set(name, { op: 'put', ...place, value: null });
         }
@@ -45,12 +59,11 @@ export function createUsageRepository(store: Store) {
     },
 
     insertFact: (record: UsageRecord, digest: string): readonly Write[] => {
-      const { period, tenant, provider, agent, at, key } = record;
+      const { period, tenant, agent, at, key } = record;
       const sort = `${agent}#${String(at).padStart(14, '0')}#${key}`;
       return [
         { op: 'putIfAbsent', ...keyOf(key), value: { digest, period } satisfies KeyRecord },
-        { op: 'put', partition: `usage#${period}#${tenant}`, sort, value: record },
-        { op: 'put', partition: `usage-provider#${period}#${provider}`, sort, value: record },
+        { op: 'put', partition: usageShards(period, tenant).of(key), sort, value: record },
       ];
     },
 
@@ -72,22 +85,13 @@ export function createUsageRepository(store: Store) {
     async *tenants(period: PeriodKey): AsyncGenerator<string> {
       for await (const { sort } of everything<null>(store, `usage-tenants#${period}`)) yield sort;
     },
-    /** What posts to the period, by agent, time and key. */
-    async *ofTenant(period: PeriodKey, tenant: string, agent?: string): AsyncGenerator<UsageRecord> {
-      for await (const { value } of everything<UsageRecord>(
-        store,
-        `usage#${period}#${tenant}`,
-        ofAgent(agent),
-      ))
-        yield value;
-    },
+    /** What posts to the period, in no particular order. */
+    ofTenant: (period: PeriodKey, tenant: string, agent?: string): AsyncGenerator<UsageRecord> =>
+      ofTenant(period, tenant, agent === undefined ? undefined : `${agent}#`),
     async *ofProvider(period: PeriodKey, provider: string, agent?: string): AsyncGenerator<UsageRecord> {
-      for await (const { value } of everything<UsageRecord>(
-        store,
-        `usage-provider#${period}#${provider}`,
-        ofAgent(agent),
-      ))
-        yield value;
+      const prefix = agent === undefined ? `${provider}/` : `${agent}#`;
+      for await (const { sort: tenant } of everything<null>(store, `usage-tenants-of#${period}#${provider}`))
+        yield* ofTenant(period, tenant, prefix);
     },
   };
 }

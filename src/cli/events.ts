@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import type { CliIo } from './io.ts';
 import { withExamples } from './examples.ts';
+import type { CliIo } from './io.ts';
 import { type PagingOptions, withConnection, withPaging } from './options.ts';
 import type { Column } from './table.ts';
 
@@ -19,17 +19,25 @@ const columns: readonly Column[] = [
 export function addEventCommands(program: Command, io: CliIo): void {
   const events = program.command('events').description('Business events on their way to the bus.');
 
-  withConnection(events.command('outbox'))
-    .description('Shows how many events wait for the bus, since when, and how many are dead letters.')
-    .action((options: ConnectionOptions) => showOne(io, options, { path: '/v1/events/outbox' }));
+  withExamples(
+    withConnection(events.command('outbox'))
+      .description('Shows how many events wait for the bus, since when, and how many are dead letters.')
+      .action((options: ConnectionOptions) => showOne(io, options, { path: '/v1/events/outbox' })),
+    'events outbox',
+  );
 
   const deadLetters = events
     .command('dead-letters')
     .description('Events that the bus refused again and again. Each holds back what comes after it.');
 
-  withPaging(deadLetters.command('list'))
-    .description('Lists dead letters, oldest first.')
-    .action((options: PagingOptions) => showList(io, options, { path: '/v1/events/dead-letters' }, columns));
+  withExamples(
+    withPaging(deadLetters.command('list'))
+      .description('Lists dead letters, oldest first.')
+      .action((options: PagingOptions) =>
+        showList(io, options, { path: '/v1/events/dead-letters' }, columns),
+      ),
+    'events dead-letters list --all',
+  );
   withExamples(
     withConnection(deadLetters.command('replay').argument('<event>', 'its id'))
       .description('Tries a dead letter again. What waits behind it follows.')

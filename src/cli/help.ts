@@ -47,11 +47,7 @@ export function configureHelp(program: Command, io: CliIo, onErrorHelp: (text: s
 
 /** `help agents register`: commander's own looks one level deep. After all other commands. */
 export function addHelpCommand(program: Command): void {
-  for (const group of program.commands.filter(({ commands }) => commands.length > 0))
-    group
-      .usage('<command>')
-      .helpCommand(false)
-      .addHelpText('after', `\nMore about each: a2a-broker ${group.name()} <command> --help`);
+  describeGroups(program, program.name());
   const help = program
     .command('help')
     .argument('[command...]', 'its name, such as agents register')
@@ -69,6 +65,17 @@ export function addHelpCommand(program: Command): void {
       command.outputHelp();
     });
   withExamples(help, 'help agents register');
+}
+
+function describeGroups(parent: Command, path: string): void {
+  for (const group of parent.commands.filter(({ commands }) => commands.length > 0)) {
+    const name = `${path} ${group.name()}`;
+    group
+      .usage('<command>')
+      .helpCommand(false)
+      .addHelpText('after', `\nMore about each: ${name} <command> --help`);
+    describeGroups(group, name);
+  }
 }
 
 /** `<agent>`, `[words...]` */

@@ -9,19 +9,12 @@ export const eventSettings = {
     .string()
     .regex(/^[A-Za-z0-9./_:-]{1,1600}$/, 'must be the name or the ARN of an event bus')
     .optional()
-    .describe('Name or ARN of the event bus. Required with eventbridge.'),
+    .meta({
+      description: 'Name or ARN of the event bus (docs/guides/eventbridge.md).',
+      requiredWhen: 'BROKER_EVENTS is eventbridge',
+    }),
   EVENTBRIDGE_ENDPOINT: z
-    .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
+    .url({ protocol: /^https?$/, error: 'must be an http(s) URL such as http://127.0.0.1:4010' })
     .optional()
-    .describe('Address of the EventBridge API; by default the region’s own.'),
+    .describe('Another EventBridge than the AWS region’s, such as a local one.'),
 };
-
-/** The first setting that EventBridge cannot do without. */
-export function missingEventSetting(config: {
-  readonly BROKER_EVENTS: 'in-process' | 'eventbridge';
-  readonly EVENTBRIDGE_BUS?: string | undefined;
-  readonly AWS_REGION?: string | undefined;
-}): string | undefined {
-  if (config.BROKER_EVENTS !== 'eventbridge') return undefined;
-  return (['EVENTBRIDGE_BUS', 'AWS_REGION'] as const).find((name) => config[name] === undefined);
-}

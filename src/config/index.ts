@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { logLevels } from '../telemetry/log.ts';
-import { eventSettings, missingEventSetting } from './events.ts';
+import { eventSettings } from './events.ts';
 
 /**
  * Everything that can be set from outside, once, with its default and its unit. `a2a-broker doctor` prints it, and
@@ -51,7 +51,7 @@ export const configSchema = z.object({
     .string()
     .regex(/^[a-z0-9-]{1,32}$/, 'must be a region such as eu-central-1')
     .optional()
-    .describe('Region of the AWS services that are used. Default: that of the AWS profile.'),
+    .describe('Region of the table and of the event bus. Default: that of the AWS profile.'),
   BROKER_MASTER_KEY: z
     .string()
     .regex(/^[A-Za-z0-9_-]{43}=?$|^[A-Za-z0-9+/]{43}=$/, 'must be 32 bytes in base64 or base64url')
@@ -113,9 +113,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   const config = parsed.data;
   if (config.BROKER_STORE === 'dynamodb') requireShared(config);
-  const missing = missingEventSetting(config);
-  if (missing !== undefined)
-    throw new ConfigError(`${missing} must be set when BROKER_EVENTS is eventbridge.`);
+  if (config.BROKER_EVENTS === 'eventbridge') requireEventBus(config);
   if (!isDevelopment(config)) {
     if (!config.BROKER_URL.startsWith('https:'))
       throw new ConfigError('BROKER_URL must use https unless its host is loopback.');
@@ -133,6 +131,13 @@ function requireShared(config: Config): void {
       throw new ConfigError(`${name} must be set when BROKER_STORE is dynamodb.`);
   if (config.DYNAMODB_ENDPOINT?.startsWith('http:') === true && !isDevelopment(config))
     throw new ConfigError('DYNAMODB_ENDPOINT must use https unless BROKER_URL is on loopback.');
+}
+
+function requireEventBus(config: Config): void {
+  if (config.EVENTBRIDGE_BUS === undefined)
+    throw new ConfigError('EVENTBRIDGE_BUS must be set when BROKER_EVENTS is eventbridge.');
+  if (config.EVENTBRIDGE_ENDPOINT?.startsWith('http:') === true && !isDevelopment(config))
+    throw new ConfigError('EVENTBRIDGE_ENDPOINT must use https unless BROKER_URL is on loopback.');
 }
 
 /** On loopback nobody else can reach the broker, so it may make its own secrets at first start. */

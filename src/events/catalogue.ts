@@ -116,6 +116,17 @@ export const catalogue = {
   ),
   'agreement.revoked.v1': event('Everything that rests on an agreement stops', agreement, ofAgreement),
 
+  'key.rotated.v1': event(
+    'The broker has a new signing key',
+    {
+      kid: id.describe('As in the key set, RFC 7517'),
+      purpose: z.string(),
+      activeFrom: instant.describe('From then on it signs'),
+      compromised: z.boolean().describe('What earlier keys signed does not count any more'),
+    },
+    ({ purpose }) => `key:${purpose}`,
+  ),
+
   'meter.defined.v1': onlyEvent(
     'There is a new meter',
     {

@@ -4,12 +4,7 @@ import { shardOfPartition } from './outbox-repository.ts';
 /** The same store; tells when events were committed, so that they go out at once instead of at the next look. */
 export function ringOnCommit(store: Store, ring: (shard: number) => void): Store {
   return {
-    capabilities: store.capabilities,
-    get: (key, options) => store.get(key, options),
-    getMany: (keys, options) => store.getMany(keys, options),
-    list: (partition, options) => store.list(partition, options),
-    scan: (options) => store.scan(options),
-    close: () => store.close(),
+    ...store,
     async commit(writes) {
       const commit = await store.commit(writes);
       if (commit.ok)

@@ -5,7 +5,7 @@ import type { Ids } from '../kernel/ids.ts';
 import type { Store } from '../storage/port.ts';
 import type { Log } from '../telemetry/log.ts';
 import { authenticate, type Authenticators } from './authenticate.ts';
-import { limitBody, limitDepth, limitForm, requireJson } from './body-rules.ts';
+import { limitBody, limitForm, requireJson, requireWellFormed, requireWhole } from './body-rules.ts';
 import { docsPage } from './docs-page.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { idempotency } from './idempotency.ts';
@@ -41,9 +41,16 @@ export function createApp(deps: AppDeps): Router {
     problemResponse(c, new Fault('not_found', `There is no ${c.req.method} ${c.req.path}.`)),
   );
 
-  app.use('/v1/*', limitBody, requireJson, limitDepth, authenticate(deps.authenticators), idempotency(deps));
+  app.use(
+    '/v1/*',
+    limitBody,
+    requireJson,
+    requireWellFormed,
+    authenticate(deps.authenticators),
+    idempotency(deps),
+  );
   // Tokens and assertions are bounded well below this by the token endpoint itself.
-  app.use('/oauth/*', limitForm);
+  app.use('/oauth/*', limitForm, requireWhole);
 
   for (const router of deps.routers) app.route('/', router);
   app.route('/', healthRoutes(deps.readiness));

@@ -1,4 +1,5 @@
-import type { MiddlewareHandler } from 'hono';
+import { isUtf8 } from 'node:buffer';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import type { HttpEnv } from '../api/env.ts';
@@ -21,10 +22,26 @@ function limit(maxBytes: number): MiddlewareHandler<HttpEnv> {
   const counted = bodyLimit({ maxSize: maxBytes, onError: refuse });
   return createMiddleware<HttpEnv>(async (c, next) => {
     const length = c.req.header('Content-Length');
-    if (length === undefined || c.req.header('Transfer-Encoding') !== undefined) return counted(c, next);
-    if (Number(length) > maxBytes) refuse();
-    return next();
+    if (length !== undefined && c.req.header('Transfer-Encoding') === undefined) {
+      if (Number(length) > maxBytes) refuse();
+      return next();
+    }
+    let isRead = false;
+    try {
+      return await counted(c, () => {
+        isRead = true;
+        return next();
+      });
+    } catch (error) {
+      if (isRead || error instanceof Fault) throw error;
+      throw cutOff(error);
+    }
   });
+}
+
+/** The caller has left in the middle of its body: no failure of ours, and nobody is there to read the answer. */
+function cutOff(cause: unknown): Fault {
+  return new Fault('invalid_request', 'The body was cut off.', { cause });
 }
 
 const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset="?utf-8"?)?$/i;
@@ -32,21 +49,39 @@ const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json(?:\s*;\s*charset="?utf-8
 const maxDepth = 64;
 
 /**
- * No document of ours is nested deeply, and code that walks one may do so by recursion. Counted on the text, before anything
- * parses it.
+ * Looks at the bytes before anything decodes or parses them. What is not UTF-8 would be replaced in silence, and then not be
+ * what was sent. No document of ours is nested deeply, and code that walks one may do so by recursion.
  */
-export const limitDepth = createMiddleware<HttpEnv>(async (c, next) => {
-  if (c.req.method !== 'GET' && c.req.method !== 'HEAD' && depthOf(await c.req.text()) > maxDepth)
-    throw new Fault('invalid_request', `The body is nested more than ${maxDepth} levels deep.`);
+export const requireWellFormed = createMiddleware<HttpEnv>(async (c, next) => {
+  if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+    const bytes = await wholeBody(c);
+    if (!isUtf8(bytes)) throw new Fault('invalid_request', 'The body is not UTF-8.');
+    if (depthOf(bytes) > maxDepth)
+      throw new Fault('invalid_request', `The body is nested more than ${maxDepth} levels deep.`);
+  }
   await next();
 });
 
-function depthOf(text: string): number {
+/** Whoever reads it after this finds it in memory. */
+export const requireWhole = createMiddleware<HttpEnv>(async (c, next) => {
+  await wholeBody(c);
+  await next();
+});
+
+async function wholeBody(c: Context<HttpEnv>): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await c.req.arrayBuffer());
+  } catch (error) {
+    throw cutOff(error);
+  }
+}
+
+function depthOf(bytes: Uint8Array): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at);
+  for (let at = 0; at < bytes.length; at++) {
+    const char = bytes[at];
     if (inString) {
       if (char === 0x5c) at++;
       else if (char === 0x22) inString = false;

@@ -10,15 +10,18 @@ import type { Store } from '../storage/port.ts';
 interface Remembered {
   readonly request: string;
   /** Absent while the first attempt runs. */
-  readonly answer?: {
-    readonly status: number;
-    readonly body: string;
-    readonly headers: Readonly<Record<string, string>>;
-  };
+  readonly answer?:
+    | {
+        readonly status: number;
+        readonly body: string;
+        readonly headers: Readonly<Record<string, string>>;
+      }
+    | 'too_large';
 }
 
 const runningSeconds = 60;
 const rememberedSeconds = 24 * 3600;
+/** As stored: a text inside JSON, where each quote takes two bytes. */
 const maxRememberedBytes = 300_000;
 const replayedHeaders = ['content-type', 'etag', 'location'];
 
@@ -33,8 +36,9 @@ export function idempotency(deps: { readonly store: Store; readonly clock: Clock
     if (!/^[\x21-\x7e]{1,128}$/.test(key))
       throw new Fault('invalid_request', 'Idempotency-Key must be 1 to 128 visible ASCII characters.');
     const principal = requirePrincipal(c);
-    const caller = principal.kind === 'operator' ? 'operator' : principal.clientId;
-    const place = { partition: `idempotency#${sha256(lengthPrefixed(caller, key))}`, sort: 'answer' };
+    // Nobody can choose a name under which somebody else's answers are kept.
+    const caller = principal.kind === 'operator' ? ['operator'] : ['client', principal.clientId];
+    const place = { partition: `idempotency#${sha256(lengthPrefixed(...caller, key))}`, sort: 'answer' };
     const request = sha256(lengthPrefixed(c.req.method, c.req.path, await c.req.text()));
     const expiry = (seconds: number) => epochSeconds(deps.clock) + seconds;
 
@@ -54,6 +58,8 @@ export function idempotency(deps: { readonly store: Store; readonly clock: Clock
         throw new Fault('conflict', 'A request with this Idempotency-Key is still running.', {
           retryAfterSeconds: 1,
         });
+      if (before.answer === 'too_large')
+        throw new Fault('conflict', 'This was done. Its answer was too large to be kept and given again.');
       return c.body(before.answer.body, before.answer.status as 200, {
         ...before.answer.headers,
         'Idempotent-Replayed': 'true',
@@ -66,15 +72,14 @@ export function idempotency(deps: { readonly store: Store; readonly clock: Clock
       return;
     }
     const body = await c.res.clone().text();
-    // Too large to keep: the caller gets the answer, and a repeat is told that it cannot be replayed.
-    if (Buffer.byteLength(body) > maxRememberedBytes) return;
     const headers = Object.fromEntries(
       replayedHeaders.flatMap((name) => {
         const value = c.res.headers.get(name);
         return value === null ? [] : [[name, value]];
       }),
     );
-    const answer = { status: c.res.status, body, headers };
+    const isSmall = Buffer.byteLength(JSON.stringify(body)) <= maxRememberedBytes;
+    const answer = isSmall ? { status: c.res.status, body, headers } : ('too_large' as const);
     await deps.store.commit([
       {
         op: 'put',

@@ -1,6 +1,6 @@
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
-import type { Page } from '../storage/port.ts';
+import type { Page, ReadOptions } from '../storage/port.ts';
 import {
   admitProvider,
   type NewProvider,
@@ -45,7 +45,7 @@ export interface Registry {
   ): Promise<ProviderVersion>;
   /** Throws `not_found`. */
   readProvider(id: string): Promise<ProviderVersion>;
-  getProvider(id: string): Promise<Provider | undefined>;
+  getProvider(id: string, options?: ReadOptions): Promise<Provider | undefined>;
   listProviders(page: PageRequest): Promise<Page<Provider>>;
 
   registerAgent(provider: string, input: NewAgent, by: Principal): Promise<AgentVersion>;
@@ -59,7 +59,7 @@ export interface Registry {
   listCardVersions(id: string, page: PageRequest): Promise<Page<CardVersion>>;
 
   /** One read, whatever the status: ask {@link isOnOffer}. */
-  callableAgent(id: string): Promise<CallableAgent | undefined>;
+  callableAgent(id: string, options?: ReadOptions): Promise<CallableAgent | undefined>;
   /** Of an agent that is on offer. */
   publishedScopes(id: string): Promise<readonly string[] | undefined>;
   findResource(resource: string): Promise<ResourceOwner | undefined>;
@@ -72,8 +72,8 @@ export function createRegistry(deps: RegistryDeps): Registry {
   const context = { ...deps, repository };
   const cards = createBrokeredCards(context);
 
-  async function callableAgent(id: string): Promise<CallableAgent | undefined> {
-    const { agent, provider } = await repository.agentAndProvider(id);
+  async function callableAgent(id: string, options?: ReadOptions): Promise<CallableAgent | undefined> {
+    const { agent, provider } = await repository.agentAndProvider(id, options);
     if (agent === undefined || provider === undefined) return undefined;
     return { ...agent.value, providerStatus: provider.value.status };
   }
@@ -85,7 +85,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
       const { value, version } = await requireProvider(context, id);
       return { provider: value, version };
     },
-    getProvider: async (id) => (await repository.provider(id))?.value,
+    getProvider: async (id, options) => (await repository.provider(id, options))?.value,
     listProviders: (page) => repository.providers(page),
     registerAgent: (provider, input, by) => registerAgent(context, provider, input, by),
     moveAgent: (id, step, reason, update) => moveAgent(context, id, step, reason, update),

@@ -1,5 +1,12 @@
 import { sha256 } from '../kernel/digest.ts';
-import { maxKeysPerRead, type Page, type Store, type StoredRecord, type Write } from '../storage/port.ts';
+import {
+  maxKeysPerRead,
+  type Page,
+  type ReadOptions,
+  type Store,
+  type StoredRecord,
+  type Write,
+} from '../storage/port.ts';
 import type { Agent, CardVersion } from './agent.ts';
 import type { Provider } from './provider.ts';
 
@@ -34,8 +41,8 @@ export function createRegistryRepository(store: Store) {
   }
 
   return {
-    provider: (id: string): Promise<StoredRecord<Provider> | undefined> =>
-      store.get<Provider>(providerKey(id)),
+    provider: (id: string, options?: ReadOptions): Promise<StoredRecord<Provider> | undefined> =>
+      store.get<Provider>(providerKey(id), options),
     agent: (id: string): Promise<StoredRecord<Agent> | undefined> => store.get<Agent>(agentKey(id)),
     card: (id: string, digest: string): Promise<StoredRecord<CardVersion> | undefined> =>
       store.get<CardVersion>(cardKey(id, digest)),
@@ -43,9 +50,10 @@ export function createRegistryRepository(store: Store) {
       (await store.get<ResourceOwner>(resourceKey(resource)))?.value,
 
     /** Both in one read. */
-    agentAndProvider: async (id: string) => {
+    agentAndProvider: async (id: string, options?: ReadOptions) => {
       const provider = id.slice(0, id.indexOf('/'));
-      const [agent, owner] = await store.getMany<Agent | Provider>([agentKey(id), providerKey(provider)]);
+      const keys = [agentKey(id), providerKey(provider)];
+      const [agent, owner] = await store.getMany<Agent | Provider>(keys, options);
       return {
         agent: agent as StoredRecord<Agent> | undefined,
         provider: owner as StoredRecord<Provider> | undefined,

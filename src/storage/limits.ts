@@ -39,8 +39,8 @@ export function prepareCommit(writes: readonly Write[]): readonly PreparedWrite[
   if (writes.length > maxWritesPerCommit)
     refuse(`a commit takes at most ${maxWritesPerCommit} writes, not ${writes.length}`);
   const seen = new Set<string>();
-  const texts = new Map<unknown, string>();
   let total = 0;
+  const texts = new Map<unknown, string>();
   const prepared = writes.map((write) => {
     checkKey(write);
     const id = `${write.partition.length}:${write.partition}${write.sort}`;

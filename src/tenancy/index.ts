@@ -1,5 +1,5 @@
 import type { Principal } from '../kernel/principal.ts';
-import type { Page } from '../storage/port.ts';
+import type { Page, ReadOptions } from '../storage/port.ts';
 import { createTenant, type NewTenant } from './create-tenant.ts';
 import type { TenancyDeps } from './deps.ts';
 import { cancelSubscription, type NewSubscription, subscribe } from './subscribe.ts';
@@ -30,13 +30,13 @@ export interface Tenancy {
   reinstateTenant(id: string, reason: string, update: Update): Promise<Versioned>;
   /** Throws `not_found`. */
   readTenant(id: string): Promise<Versioned>;
-  getTenant(id: string): Promise<Tenant | undefined>;
+  getTenant(id: string, options?: ReadOptions): Promise<Tenant | undefined>;
   listTenants(page: PageRequest): Promise<Page<Tenant>>;
   subscribe(tenant: string, input: NewSubscription, by: Principal): Promise<Subscription>;
   cancelSubscription(tenant: string, id: string, by: Principal): Promise<Subscription>;
   listSubscriptions(tenant: string, page: PageRequest): Promise<Page<Subscription>>;
   /** The last one of (tenant, agent), whatever its status: ask {@link isLive}. */
-  findSubscription(tenant: string, agent: string): Promise<Subscription | undefined>;
+  findSubscription(tenant: string, agent: string, options?: ReadOptions): Promise<Subscription | undefined>;
   /** All that there were, oldest first: which plan was in force when. */
   subscriptionHistory(tenant: string, agent: string): Promise<readonly Subscription[]>;
 }
@@ -53,12 +53,13 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
       const { value, version } = await requireTenant(context, id);
       return { tenant: value, version };
     },
-    getTenant: async (id) => (await repository.tenant(id))?.value,
+    getTenant: async (id, options) => (await repository.tenant(id, options))?.value,
     listTenants: (page) => repository.tenants(page),
     subscribe: (tenant, input, by) => subscribe(context, tenant, input, by),
     cancelSubscription: (tenant, id, by) => cancelSubscription(context, tenant, id, by),
     listSubscriptions: (tenant, page) => repository.subscriptions(tenant, page),
-    findSubscription: async (tenant, agent) => (await repository.subscription(tenant, agent))?.value,
+    findSubscription: async (tenant, agent, options) =>
+      (await repository.subscription(tenant, agent, options))?.value,
     subscriptionHistory: (tenant, agent) => repository.subscriptionHistory(tenant, agent),
   };
 }

@@ -1,4 +1,11 @@
-import { maxKeysPerRead, type Page, type Store, type StoredRecord, type Write } from '../storage/port.ts';
+import {
+  maxKeysPerRead,
+  type Page,
+  type ReadOptions,
+  type Store,
+  type StoredRecord,
+  type Write,
+} from '../storage/port.ts';
 import type { Subscription, Tenant } from './tenant.ts';
 
 export interface PageRequest {
@@ -16,7 +23,8 @@ export function createTenantRepository(store: Store) {
   });
 
   return {
-    tenant: (id: string): Promise<StoredRecord<Tenant> | undefined> => store.get<Tenant>(tenantKey(id)),
+    tenant: (id: string, options?: ReadOptions): Promise<StoredRecord<Tenant> | undefined> =>
+      store.get<Tenant>(tenantKey(id), options),
 
     tenants: async (page: PageRequest): Promise<Page<Tenant>> => {
       const index = await store.list<null>('tenants', {
@@ -28,8 +36,12 @@ export function createTenantRepository(store: Store) {
       return index.cursor === undefined ? { items } : { items, cursor: index.cursor };
     },
 
-    subscription: (tenant: string, agent: string): Promise<StoredRecord<Subscription> | undefined> =>
-      store.get<Subscription>(subscriptionKey(tenant, agent)),
+    subscription: (
+      tenant: string,
+      agent: string,
+      options?: ReadOptions,
+    ): Promise<StoredRecord<Subscription> | undefined> =>
+      store.get<Subscription>(subscriptionKey(tenant, agent), options),
 
     subscriptions: (tenant: string, page: PageRequest): Promise<Page<Subscription>> =>
       store.list<Subscription>(`subscriptions#${tenant}`, page),

@@ -11,6 +11,7 @@ import {
   type TokenProblem,
 } from './jwt.ts';
 import type { Client } from './model.ts';
+import { judgeRecent } from './recent-facts.ts';
 import type { TokenRequest } from './token-request.ts';
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -38,16 +39,27 @@ export async function authenticateClient(
   if (request.client_assertion_type !== assertionType) throw refused('client_assertion_type_wrong');
   const parsed = parseJwt(request.client_assertion);
   if (!parsed.ok) throw refused(parsed.error);
-  const { claims } = parsed.value;
-  const { iss, sub, jti } = claims;
+  const { iss, sub } = parsed.value.claims;
   if (typeof sub !== 'string' || !clientIdPattern.test(sub) || iss !== sub)
     throw refused('client_assertion_subject');
   if (request.client_id !== undefined && request.client_id !== sub) throw refused('client_id_differs');
-  const client = (await context.repository.client(sub))?.value;
-  if (client === undefined) throw refused('client_unknown');
-  await requireSignature(context, client, parsed.value);
+  return judgeRecent(
+    (options) => context.repository.client(sub, options),
+    (client) => checkAssertion(context, client, parsed.value),
+  );
+}
 
-  if (!acceptedTypes.includes(parsed.value.type)) throw refused('token_type_wrong');
+async function checkAssertion(
+  context: TrustContext,
+  client: Client | undefined,
+  jwt: ParsedJwt,
+): Promise<AuthenticatedClient> {
+  if (client === undefined) throw refused('client_unknown');
+  await requireSignature(context, client, jwt);
+
+  const { claims } = jwt;
+  const { jti } = claims;
+  if (!acceptedTypes.includes(jwt.type)) throw refused('token_type_wrong');
   if (claims['aud'] !== context.brokerUrl && !isSole(claims['aud'], context.brokerUrl))
     throw refused('token_audience_wrong');
   const now = epochSeconds(context.clock);

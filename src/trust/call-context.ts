@@ -5,6 +5,7 @@ import type { TrustContext } from './deps.ts';
 import type { TokenProblem } from './jwt.ts';
 import type { Delegation } from './model.ts';
 import type { OwnTokenVerifier } from './own-token.ts';
+import { recent } from './recent-facts.ts';
 import { brokeredUrl } from './resolve-target.ts';
 
 /** A validated tenant context: what a call token says, and the delegation that backs it. */
@@ -25,7 +26,7 @@ export async function verifyCallToken(
   const claims = verifier.verify(token, brokeredUrl(context.brokerUrl, agentId));
   if (!claims.ok) return claims;
   const jti = asText(claims.value['jti']);
-  const delegation = await context.repository.delegation(sha256(jti));
+  const delegation = await context.repository.delegation(sha256(jti), recent);
   if (delegation === undefined) return err('token_revoked');
   // A token that was made for a deployment is for the provider, whatever its audience says.
   if (delegation.agent !== agentId || delegation.deployment !== undefined) return err('token_audience_wrong');

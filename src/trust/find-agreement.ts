@@ -2,6 +2,7 @@ import { partyKind } from '../kernel/principal.ts';
 import type { TrustContext } from './deps.ts';
 import { isInForce } from './make-agreement.ts';
 import type { Agreement, Client } from './model.ts';
+import { recent } from './recent-facts.ts';
 import { invalidTarget } from './resolve-target.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function findAgreement(
   const to = `provider:${target.provider}` as const;
   if (partyKind(client.owner) === 'tenant' || client.owner === to) return undefined;
   const now = context.clock.now();
-  for await (const { value: agreement } of context.repository.eachAgreement(client.owner, to)) {
+  for await (const { value: agreement } of context.repository.eachAgreement(client.owner, to, recent)) {
     if (!isInForce(agreement, now)) continue;
     if (agreement.tenants === undefined || agreement.tenants.includes(target.tenant)) return agreement;
   }

@@ -14,6 +14,7 @@ import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 import { createOwnTokenVerifier } from './own-token.ts';
 import { changeClient, type ClientChange, type NewClient, registerClient } from './register-client.ts';
 import { type NewIssuer, registerIssuer, setIssuerStatus } from './register-issuer.ts';
+import { recent } from './recent-facts.ts';
 import { rotateKeys, rotateOldKeys, type Rotation } from './rotate-keys.ts';
 import { checkChain, type Standing, type StandingProblem } from './standing.ts';
 import { issueToken, type TokenAnswer } from './token-endpoint.ts';
@@ -74,6 +75,14 @@ export function createTrust(deps: TrustDeps): Trust {
   const verifier = createOwnTokenVerifier(deps);
   const upstreamTokens = createUpstreamTokens(context);
 
+  async function activeClient(id: string): Promise<Client | undefined> {
+    for (const options of [recent, {}]) {
+      const client = (await repository.client(id, options))?.value;
+      if (client?.status === 'active') return client;
+    }
+    return undefined;
+  }
+
   return {
     registerIssuer: (owner, input, by) => registerIssuer(context, owner, input, by),
     setIssuerStatus: (owner, id, status, by) => setIssuerStatus(context, owner, id, status, by),
@@ -92,8 +101,8 @@ export function createTrust(deps: TrustDeps): Trust {
     authenticateBearer: async (token) => {
       const claims = verifier.verify(token, deps.brokerUrl);
       if (!claims.ok) return undefined;
-      const client = (await repository.client(asText(claims.value['sub'])))?.value;
-      if (client?.status !== 'active') return undefined;
+      const client = await activeClient(asText(claims.value['sub']));
+      if (client === undefined) return undefined;
       const asked = asText(claims.value['scope']).split(' ');
       const scopes = managementScopes.filter(
         (scope: ManagementScope) => asked.includes(scope) && client.scopes.includes(scope),

@@ -10,12 +10,17 @@ import { requireParty, requireUsableKeys } from './register-issuer.ts';
 export type NewClient = Pick<Client, 'name' | 'owner' | 'grantTypes' | 'scopes'> &
   Partial<Pick<Client, 'id' | 'agent' | 'jwks' | 'jwksUri' | 'callScopes' | 'issuerClientIds'>>;
 
-/** Throws `unknown_party`, `wrong_owner` (agent), `keys_unusable`, `client_exists`. */
+/** Actors of the audit log that are no clients. */
+const reserved = ['operator', 'schedule'];
+
+/** Throws `invalid_request` (a reserved id), `unknown_party`, `wrong_owner` (agent), `keys_unusable`, `client_exists`. */
 export async function registerClient(
   context: TrustContext,
   input: NewClient,
   by: Principal,
 ): Promise<Client> {
+  if (input.id !== undefined && reserved.includes(input.id))
+    throw new Fault('invalid_request', `A client cannot be called ${input.id}.`);
   await requireParty(context, input.owner);
   if (input.agent !== undefined) await requireOwnAgent(context, input.owner, input.agent);
   await requireUsableKeys(context, input);

@@ -1,3 +1,4 @@
+import { instant } from '../api/present.ts';
 import { type AuditEntry, auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
@@ -12,7 +13,7 @@ export interface Rotation {
   readonly reason: string;
 }
 
-type RotationContext = Pick<TrustContext, 'store' | 'audit' | 'keys' | 'clock'>;
+type RotationContext = Pick<TrustContext, 'store' | 'audit' | 'events' | 'keys' | 'clock'>;
 
 /**
  * Makes the next generation of signing keys. It is published first and signs ten minutes later, when everybody has fetched it; the
@@ -54,9 +55,18 @@ async function addGeneration(
   actor: string,
 ): Promise<void> {
   const made = purposes.map((purpose) => context.keys.next(purpose, compromised));
+  const events = made.map(({ record: { keyId, purpose, activeFrom } }) =>
+    context.events.writes('key.rotated.v1', {
+      kid: keyId,
+      purpose,
+      activeFrom: instant(activeFrom),
+      compromised,
+    }),
+  );
   const commit = await context.store.commit([
     ...made.map(({ write }) => write),
     ...made.flatMap(({ record }) => context.audit.writes(entryOf(record, compromised, reason, actor))),
+    ...(await Promise.all(events)).flat(),
   ]);
   if (!commit.ok) throw new Fault('conflict', 'Somebody else has rotated the keys at the same time.');
   await context.keys.refresh();

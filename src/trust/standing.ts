@@ -1,10 +1,12 @@
 import { partyId, partyKind } from '../kernel/principal.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { type CallableAgent, isOnOffer } from '../registry/index.ts';
+import type { ReadOptions } from '../storage/port.ts';
 import { isLive, type Subscription, type Tenant } from '../tenancy/index.ts';
 import type { TrustContext } from './deps.ts';
 import { isInForce } from './make-agreement.ts';
 import type { Client, Delegation, TrustRecord } from './model.ts';
+import { recent } from './recent-facts.ts';
 
 /** Why a chain no longer holds; also the reason that the gateway answers. */
 export type StandingProblem =
@@ -19,16 +21,36 @@ export interface Standing {
   readonly agent: CallableAgent;
 }
 
+/**
+ * A yes may rest on what was known lately; before a no, the facts are read as they are: a revocation is in force within
+ * seconds, and what was just made or mended counts at once.
+ */
+async function ask(
+  check: (options: ReadOptions) => Promise<Result<Standing, StandingProblem>>,
+): Promise<Result<Standing, StandingProblem>> {
+  const answer = await check(recent);
+  return answer.ok ? answer : check({});
+}
+
 /** Whether the tenant may have this agent called in its name, now. */
-export async function checkTarget(
+export function checkTarget(
   context: TrustContext,
   tenantId: string,
   agentId: string,
 ): Promise<Result<Standing, StandingProblem>> {
+  return ask((options) => checkTargetBy(context, tenantId, agentId, options));
+}
+
+async function checkTargetBy(
+  context: TrustContext,
+  tenantId: string,
+  agentId: string,
+  options: ReadOptions,
+): Promise<Result<Standing, StandingProblem>> {
   const [tenant, agent, subscription] = await Promise.all([
-    context.tenancy.getTenant(tenantId),
-    context.registry.callableAgent(agentId),
-    context.tenancy.findSubscription(tenantId, agentId),
+    context.tenancy.getTenant(tenantId, options),
+    context.registry.callableAgent(agentId, options),
+    context.tenancy.findSubscription(tenantId, agentId, options),
   ]);
   if (tenant?.status !== 'active') return err('TENANT_CONTEXT_INVALID');
   if (agent === undefined || !isOnOffer(agent)) return err('AGENT_UNAVAILABLE');
@@ -40,25 +62,34 @@ export async function checkTarget(
  * Whether everything that a delegation rests on still holds: the tenant and its issuer, every client and its company, every
  * agreement, agent and subscription of the chain, and no delegation in it revoked. Asked at every exchange and relayed call.
  */
-export async function checkChain(
+export function checkChain(
   context: TrustContext,
   delegation: Delegation,
+): Promise<Result<Standing, StandingProblem>> {
+  return ask((options) => checkChainBy(context, delegation, options));
+}
+
+async function checkChainBy(
+  context: TrustContext,
+  delegation: Delegation,
+  options: ReadOptions,
 ): Promise<Result<Standing, StandingProblem>> {
   const now = context.clock.now();
   const earlierAgents = delegation.chain.agents.filter((agent) => agent !== delegation.agent);
   const [target, facts, ...earlier] = await Promise.all([
-    checkTarget(context, delegation.tenant, delegation.agent),
+    checkTargetBy(context, delegation.tenant, delegation.agent, options),
     context.repository.chainFacts(
       { ...delegation.chain, delegations: [...delegation.chain.delegations, delegation.id] },
       delegation.origin.issuer,
+      options,
     ),
-    ...earlierAgents.map((agent) => checkTarget(context, delegation.tenant, agent)),
+    ...earlierAgents.map((agent) => checkTargetBy(context, delegation.tenant, agent, options)),
   ]);
   if (!target.ok) return target;
   const brokenEarlier = earlier.find((result) => !result.ok);
   if (brokenEarlier !== undefined) return brokenEarlier;
   if (!isTrusted(facts.trustRecord, now)) return err('TENANT_CONTEXT_INVALID');
-  if (!(await areInForce(context, facts.clients, delegation.chain.agents)))
+  if (!(await areInForce(context, facts.clients, delegation.chain.agents, options)))
     return err('TENANT_CONTEXT_INVALID');
   if (facts.delegations.some((link) => link === undefined || link.revokedAt !== undefined))
     return err('TENANT_CONTEXT_INVALID');
@@ -71,22 +102,27 @@ async function areInForce(
   context: TrustContext,
   clients: readonly (Client | undefined)[],
   agents: readonly string[],
+  options: ReadOptions,
 ): Promise<boolean> {
   const companies = new Set(agents.map((agent) => `provider:${agent.slice(0, agent.indexOf('/'))}`));
   const answers = await Promise.all(
     clients.map(
       async (client) =>
         client?.status === 'active' &&
-        (companies.has(client.owner) || (await isOwnerActive(context, client))),
+        (companies.has(client.owner) || (await isOwnerActive(context, client, options))),
     ),
   );
   return answers.every(Boolean);
 }
 
 /** A provider's program acts for nobody while the provider is suspended. A tenant's is judged with its tenant. */
-export async function isOwnerActive(context: TrustContext, { owner }: Client): Promise<boolean> {
+export async function isOwnerActive(
+  context: TrustContext,
+  { owner }: Client,
+  options?: ReadOptions,
+): Promise<boolean> {
   if (partyKind(owner) === 'tenant') return true;
-  return (await context.registry.getProvider(partyId(owner)))?.status === 'active';
+  return (await context.registry.getProvider(partyId(owner), options))?.status === 'active';
 }
 
 export function isTrusted(record: TrustRecord | undefined, now: number): record is TrustRecord {

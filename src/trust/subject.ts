@@ -4,6 +4,7 @@ import { partyId, partyKind } from '../kernel/principal.ts';
 import type { TrustContext } from './deps.ts';
 import { isSignedBy, maxTokenBytes, type ParsedJwt, parseJwt } from './jwt.ts';
 import type { Actor, Client, Delegation } from './model.ts';
+import { recent } from './recent-facts.ts';
 import { brokeredUrl } from './resolve-target.ts';
 import { checkChain } from './standing.ts';
 import { bad, type TokenRequest } from './token-request.ts';
@@ -64,7 +65,7 @@ async function continueDelegation(context: TrustContext, jwt: ParsedJwt, client:
   const { jti, exp, aud, act } = jwt.claims;
   if (typeof jti !== 'string' || typeof exp !== 'number' || exp <= epochSeconds(context.clock))
     throw refusedToken('token_expired');
-  const parent = await context.repository.delegation(sha256(jti));
+  const parent = await context.repository.delegation(sha256(jti), recent);
   // A management token has no delegation, and is nobody's subject.
   if (parent === undefined) throw refusedToken('token_audience_wrong');
   if (!(await isAudienceOf(context, aud, client))) throw refusedToken('token_audience_wrong');

@@ -1,6 +1,13 @@
 import { sha256 } from '../kernel/digest.ts';
 import type { Party } from '../kernel/principal.ts';
-import { maxKeysPerRead, type Page, type Store, type StoredRecord, type Write } from '../storage/port.ts';
+import {
+  maxKeysPerRead,
+  type Page,
+  type ReadOptions,
+  type Store,
+  type StoredRecord,
+  type Write,
+} from '../storage/port.ts';
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 
 export interface PageRequest {
@@ -35,46 +42,56 @@ export function createTrustRepository(store: Store) {
   async function* each<T>(
     partition: string,
     keyOf: (sort: string) => { partition: string; sort: string },
-    order: { readonly reverse?: boolean } = {},
+    { records, ...order }: { readonly reverse?: boolean; readonly records?: ReadOptions } = {},
   ): AsyncGenerator<StoredRecord<T>> {
     let cursor: string | undefined;
     do {
       const page = { ...order, limit: maxKeysPerRead, ...(cursor === undefined ? {} : { cursor }) };
       const ids = await store.list<null>(partition, page);
-      const found = await store.getMany<T>(ids.items.map(({ sort }) => keyOf(sort)));
+      const found = await store.getMany<T>(
+        ids.items.map(({ sort }) => keyOf(sort)),
+        records,
+      );
       for (const record of found) if (record !== undefined) yield record;
       cursor = ids.cursor;
     } while (cursor !== undefined);
   }
 
   return {
-    trustRecord: (issuer: string): Promise<StoredRecord<TrustRecord> | undefined> =>
-      store.get<TrustRecord>(recordKey(issuer)),
+    trustRecord: (issuer: string, options?: ReadOptions): Promise<StoredRecord<TrustRecord> | undefined> =>
+      store.get<TrustRecord>(recordKey(issuer), options),
     trustRecords: (owner: Party, page: PageRequest) =>
       listed<TrustRecord>(`trust-records#${owner}`, recordKeyOf, page),
     eachTrustRecord: (owner: Party) => each<TrustRecord>(`trust-records#${owner}`, recordKeyOf),
-    client: (id: string): Promise<StoredRecord<Client> | undefined> => store.get<Client>(clientKey(id)),
+    client: (id: string, options?: ReadOptions): Promise<StoredRecord<Client> | undefined> =>
+      store.get<Client>(clientKey(id), options),
     clients: (page: PageRequest) => listed<Client>('clients', clientKey, page),
     agreement: (id: string): Promise<StoredRecord<Agreement> | undefined> =>
       store.get<Agreement>(agreementKey(id)),
     /** A party's own, from an index of its own: a page of all of them would have a cursor that tells of others'. */
     agreements: (page: PageRequest, of?: Party) =>
       listed<Agreement>(of === undefined ? 'agreements' : `agreements-of#${of}`, agreementKey, page),
-    /** Between two parties, newest first. */
-    eachAgreement: (from: Party, to: Party) =>
-      each<Agreement>(`agreements#${from}>${to}`, agreementKey, { reverse: true }),
-    delegation: async (id: string): Promise<Delegation | undefined> =>
-      (await store.get<Delegation>(delegationKey(id)))?.value,
+    /** Between two parties, newest first. One that has just been made is among them, whatever `records` say. */
+    eachAgreement: (from: Party, to: Party, records?: ReadOptions) =>
+      each<Agreement>(`agreements#${from}>${to}`, agreementKey, {
+        reverse: true,
+        ...(records === undefined ? {} : { records }),
+      }),
+    delegation: async (id: string, options?: ReadOptions): Promise<Delegation | undefined> =>
+      (await store.get<Delegation>(delegationKey(id), options))?.value,
 
     /** Everything that a chain hangs on, in one read. */
-    chainFacts: async (chain: Delegation['chain'], issuer: string) => {
+    chainFacts: async (chain: Delegation['chain'], issuer: string, options?: ReadOptions) => {
       const keys = [
         recordKey(issuer),
         ...chain.clients.map(clientKey),
         ...chain.agreements.map(agreementKey),
         ...chain.delegations.map(delegationKey),
       ];
-      const [record, ...rest] = await store.getMany<TrustRecord | Client | Agreement | Delegation>(keys);
+      const [record, ...rest] = await store.getMany<TrustRecord | Client | Agreement | Delegation>(
+        keys,
+        options,
+      );
       const clients = rest.splice(0, chain.clients.length);
       const agreements = rest.splice(0, chain.agreements.length);
       return {

@@ -4,6 +4,7 @@ import { unavailable } from './authenticate-client.ts';
 import type { TrustContext } from './deps.ts';
 import { checkTimes, clockSkewSeconds, isSignedBy, type ParsedJwt, type TokenProblem } from './jwt.ts';
 import type { Client, TrustRecord } from './model.ts';
+import { judgeRecent } from './recent-facts.ts';
 import { isTrusted } from './standing.ts';
 import { bad } from './token-request.ts';
 
@@ -42,10 +43,26 @@ export async function verifyIssuerToken(
   type: InboundTokenType,
   client: Client,
 ): Promise<IssuerToken> {
-  const { claims } = jwt;
-  const issuer = claims['iss'];
+  const issuer = jwt.claims['iss'];
   if (typeof issuer !== 'string' || issuer.length > 512) throw refusedToken('token_issuer_unknown');
-  const record = (await context.repository.trustRecord(issuer))?.value;
+  return judgeRecent(
+    (options) => context.repository.trustRecord(issuer, options),
+    (record) => verifyBy(context, record, { jwt, issuer, type, client }),
+  );
+}
+
+async function verifyBy(
+  context: TrustContext,
+  record: TrustRecord | undefined,
+  token: {
+    readonly jwt: ParsedJwt;
+    readonly issuer: string;
+    readonly type: InboundTokenType;
+    readonly client: Client;
+  },
+): Promise<IssuerToken> {
+  const { jwt, issuer, type, client } = token;
+  const { claims } = jwt;
   if (!isTrusted(record, context.clock.now()) || record.issuer !== issuer)
     throw refusedToken('token_issuer_unknown');
   if (!record.algorithms.includes(jwt.algorithm)) throw refusedToken('token_algorithm_refused');

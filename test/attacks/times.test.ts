@@ -5,17 +5,10 @@ import { testClock, type TestClock } from '../support/clock.ts';
 import { call, type MarketTenant } from '../support/market.ts';
 import { clientAssertion, newParty } from '../support/party.ts';
 import { es256, forge } from './forge.ts';
-import {
-  addCompany,
-  addMarketAgentProgram,
-  addProgram,
-  agree,
-  openStage,
-  type Program,
-  type Stage,
-} from './stage.ts';
+import { addCompany, addMarketAgentProgram, addProgram, agree, openStage, type Stage } from './stage.ts';
 import {
   ask,
+  assertionAt,
   claimsOf,
   exchange,
   expectRefused,
@@ -142,7 +135,7 @@ describe('a token of ours', () => {
     clock.advance(300_000);
     const form = {
       audience: stage.market.agent,
-      client_assertion: await assertionNow(flights),
+      client_assertion: await assertionAt(flights, stage.url, seconds()),
     };
     await expectRefused(stage, () => passOn(stage, flights, received, form), {
       error: 'invalid_request',
@@ -190,7 +183,7 @@ describe('a right that was given for a time', () => {
     expect((await line.call('SendMessage', say('hi'))).reason).toBe('AGREEMENT_REVOKED');
     const again = await passOn(stage, flights, received, {
       audience: lodging.agent,
-      client_assertion: await assertionNow(flights),
+      client_assertion: await assertionAt(flights, stage.url, seconds()),
     });
     expect(again.body.error).toBe('invalid_target');
   });
@@ -231,12 +224,6 @@ describe('a right that was given for a time', () => {
   });
 });
 
-/** Of the test's clock, which may be ahead of the machine's. */
-function assertionNow({ client, clientId }: Program): Promise<string> {
-  const claims = { iss: clientId, sub: clientId, aud: stage.url, jti: randomUUID() };
-  return client.sign({ ...claims, iat: seconds(), exp: seconds() + 60 });
-}
-
 async function exchangeNow(tenant: MarketTenant, form: Record<string, string>) {
   const claims = { iss: tenant.issuer, sub: 'u', aud: 'app', iat: seconds(), exp: seconds() + 300 };
   return ask(stage, tenant, {
@@ -244,7 +231,7 @@ async function exchangeNow(tenant: MarketTenant, form: Record<string, string>) {
     subject_token: await tenant.idp.sign(claims),
     subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
     audience: stage.market.agent,
-    client_assertion: await assertionNow(tenant),
+    client_assertion: await assertionAt(tenant, stage.url, seconds()),
     ...form,
   });
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { MarketTenant } from '../support/market.ts';
 import { clientAssertion } from '../support/party.ts';
@@ -59,6 +60,12 @@ export async function ask(stage: Stage, program: Program, form: Form): Promise<T
     client_assertion: await clientAssertion(program.client, program.clientId, stage.url),
     ...form,
   });
+}
+
+/** For a broker whose clock is not the machine's. */
+export function assertionAt({ client, clientId }: Program, broker: string, seconds: number): Promise<string> {
+  const claims = { iss: clientId, sub: clientId, aud: broker, jti: randomUUID() };
+  return client.sign({ ...claims, iat: seconds, exp: seconds + 60 });
 }
 
 /** A tenant's first hop to the market's agent, honest but for `form`. */

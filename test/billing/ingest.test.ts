@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { usageShards } from '../../src/billing/usage-repository.ts';
 import { engines } from '../support/stores.ts';
 import { day, type Event, everything, ingest, newWorld, operator, usageOf, type World } from './world.ts';
 
@@ -174,7 +175,8 @@ describe.each(engines)('reported usage on $name', (engine) => {
     it('is of the transaction of its delegation, whatever the provider correlates it with', async () => {
       const { id } = world.delegate({ txn: 'txn-of-the-chain' });
       await one(world.event({ id: 'e1' }, { delegationid: id, correlationid: 'my own' }));
-      const [record] = await everything((page) => world.store.list<object>('usage#2026-01#acme', page));
+      const shards = usageShards('2026-01', 'acme').all;
+      const [record] = await everything((page) => world.store.list<object>(shards, page));
       expect(record).toMatchObject({ txn: 'txn-of-the-chain', correlationId: 'my own', delegationId: id });
     });
   });

@@ -4,6 +4,7 @@ import { toMinor } from '../../src/billing/money.ts';
 import { type Price, rate } from '../../src/billing/plan.ts';
 import { commissionOf, type ContractTotals } from '../../src/billing/settlement.ts';
 import { formatDecimal, parseDecimal } from '../../src/kernel/decimal.ts';
+import { usageShards } from '../../src/billing/usage-repository.ts';
 import { engines } from '../support/stores.ts';
 import { booksOf, close, publishedTiers, perUnit, sell } from './books.ts';
 import { nearest } from './exact.ts';
@@ -31,10 +32,10 @@ async function ledgerOf(world: World): Promise<unknown> {
   const records = [];
   for (const period of await periodsOf(world)) {
     for (const owner of tenants)
-      records.push(await everything((page) => world.store.list(`usage#${period}#${owner}`, page)));
+      records.push(await everything((page) => world.store.list(usageShards(period, owner).all, page)));
     for (const provider of ['skyways', 'cloudly'])
       records.push(
-        await everything((page) => world.store.list(`usage-provider#${period}#${provider}`, page)),
+        (await world.store.list(`usage-tenants-of#${period}#${provider}`)).items.map(({ sort }) => sort),
       );
   }
   return records;

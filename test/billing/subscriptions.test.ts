@@ -5,7 +5,7 @@ import { systemIds } from '../../src/kernel/ids.ts';
 import { createTenancy, type Tenancy } from '../../src/tenancy/index.ts';
 import { engines } from '../support/stores.ts';
 import { close, linesOf, perUnit, publishedTiers, report } from './books.ts';
-import { brokerUrl, day, newWorld, operator, type World } from './world.ts';
+import { day, newWorld, operator, type World } from './world.ts';
 
 const agent = 'skyways/flights';
 
@@ -20,7 +20,7 @@ describe.each(engines)('the plan that prices usage, on $name', (engine) => {
       clock,
       ids: systemIds,
       audit: createAudit({ store, clock, ids: systemIds }),
-      events: createEvents({ store, clock, ids: systemIds, brokerUrl }),
+      events: createEvents({ store, clock, ids: systemIds, brokerUrl: 'https://broker.example' }),
       agents: { publishedScopes: () => Promise.resolve(['a2a:invoke']) },
       plans: { exists: (key) => billing.planExists(key) },
     });

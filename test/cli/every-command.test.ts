@@ -160,6 +160,10 @@ it('does everything that the management API can: each command calls it, each cal
 
   // Looking in.
   expect(await text('audit list --provider railways')).toMatch(/provider\.suspend/);
+  expect(await text('events outbox')).toMatch(/^bus +in-process$/m);
+  await text('events dead-letters list');
+  for (const decision of ['replay evt_none', 'discard evt_none --reason test'])
+    expect(await run(`events dead-letters ${decision}`)).toMatchObject({ code: 3 });
   const { paths } = JSON.parse(await text('openapi')) as { paths: Record<string, Record<string, unknown>> };
 
   expect(names.filter((name) => !used.has(name) && !others.includes(name))).toEqual([]);

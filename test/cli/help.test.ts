@@ -68,16 +68,18 @@ describe('each example is a command line of that command', () => {
 });
 
 describe.each(groups)('the group %s', (name) => {
+  const path = name.split(' ');
+
   it('shows its commands on standard output when asked', async () => {
-    const { code, out, err } = await cli([name, '--help']);
+    const { code, out, err } = await cli([...path, '--help']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toMatch(new RegExp(`^Usage: a2a-broker ${name} <command>\n`));
-    expect(await cli(['help', name])).toEqual({ code, out, err });
+    expect(await cli(['help', ...path])).toEqual({ code, out, err });
   });
 
   it('alone is a wrong command line: the same on standard error, and 2', async () => {
-    const { out } = await cli([name, '--help']);
-    expect(await cli([name])).toEqual({ code: 2, out: '', err: out });
+    const { out } = await cli([...path, '--help']);
+    expect(await cli(path)).toEqual({ code: 2, out: '', err: out });
   });
 });
 

@@ -6,7 +6,6 @@ import type { Clock } from '../../src/kernel/clock.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import type { ListOptions, Page, Store, StoredRecord } from '../../src/storage/port.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import { storeOver } from '../support/store-over.ts';
 
 export const silent = createLog({ level: 'silent' });
 export const brokerUrl = 'https://broker.example';
@@ -110,7 +109,8 @@ export function firstArrivals(events: readonly EventEnvelope[]): ReadonlyMap<str
 
 /** The same store, read in the smallest steps, between which something else may happen. */
 export function interruptedStore(store: Store, between: () => Promise<void>): Store {
-  return storeOver(store, {
+  return {
+    ...store,
     async get(key, options) {
       await between();
       return store.get(key, options);
@@ -120,7 +120,7 @@ export function interruptedStore(store: Store, between: () => Promise<void>): St
       return store.getMany(keys, options);
     },
     // A page is not a snapshot: each record is read at a moment of its own.
-    async list<T>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
+    async list<T>(partition: string | readonly string[], options: ListOptions = {}): Promise<Page<T>> {
       const items: StoredRecord<T>[] = [];
       let { cursor } = options;
       for (let count = 0; count < (options.limit ?? 100); count++) {
@@ -140,5 +140,5 @@ export function interruptedStore(store: Store, between: () => Promise<void>): St
       await between();
       return store.commit(writes);
     },
-  });
+  };
 }

@@ -10,7 +10,6 @@ import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { StorageError, type Store } from '../../src/storage/port.ts';
 import { createLog, type Log } from '../../src/telemetry/log.ts';
 import { testClock } from '../support/clock.ts';
-import { storeOver } from '../support/store-over.ts';
 import { engines } from '../support/stores.ts';
 import { changeTenant, silent, testBus, type TestBus, waiting } from './outbox-world.ts';
 
@@ -341,10 +340,11 @@ describe('the relay in time', () => {
 
   it('goes on after the store was away', async () => {
     let isAway = true;
-    const flaky = storeOver(store, {
+    const flaky: Store = {
+      ...store,
       list: (partition, options) =>
         isAway ? Promise.reject(new StorageError('unavailable', 'away')) : store.list(partition, options),
-    });
+    };
     const other = createRelay({ store: flaky, bus, clock, log: silent, random: () => 1 });
     await changeTenant(store, clock, 'acme');
     other.start();
@@ -358,12 +358,13 @@ describe('the relay in time', () => {
 
   it('does nothing while nothing happens', async () => {
     let reads = 0;
-    const counting = storeOver(store, {
+    const counting: Store = {
+      ...store,
       list: (partition, options) => {
         reads++;
         return store.list(partition, options);
       },
-    });
+    };
     const other = createRelay({ store: counting, bus, clock, log: silent, random: () => 1 });
     other.start();
     await pass(60_000);

@@ -189,6 +189,27 @@ describe('what the use cases report', { shuffle: false }, () => {
     ]);
   });
 
+  it('signing keys', async () => {
+    await operator('POST', '/v1/keys/rotate', { reason: 'yearly', purposes: ['agent-card'] });
+    await operator('POST', '/v1/keys/rotate', {
+      reason: 'leaked by Jane',
+      purposes: ['agent-card'],
+      compromised: true,
+    });
+    const { items } = await operator<{ items: readonly Record<string, unknown>[] }>('GET', '/v1/keys');
+    const [second, third] = items.filter(({ purpose }) => purpose === 'agent-card').slice(-2);
+    const told = (key: Record<string, unknown> | undefined, compromised: boolean) => ({
+      kid: key?.['keyId'],
+      purpose: 'agent-card',
+      activeFrom: key?.['activeFrom'],
+      compromised,
+    });
+    expect(await story('key:agent-card', 2)).toEqual([
+      ['1 key.rotated.v1', told(second, false)],
+      ['2 key.rotated.v1', told(third, true)],
+    ]);
+  });
+
   it('prices, usage and books', async () => {
     const period = new Date().toISOString().slice(0, 7);
     const meter = { key: 'tokens', aggregation: 'sum', unit: 'tokens' };

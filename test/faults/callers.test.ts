@@ -166,6 +166,23 @@ describe('callers that leave', () => {
     await expectHealth();
   });
 
+  it.each([
+    ['a body', 'Content-Length: 1000', '{"name":'],
+    ['a chunk', 'Transfer-Encoding: chunked', '64\r\n{"name":'],
+  ])('in the middle of %s are no failure of ours', async (_, framing, begun) => {
+    for (const path of ['/v1/tenants', '/oauth/token', `/a2a/${market.agent}/jsonrpc`]) {
+      const socket = await dial(broker.url);
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: broker\r\nAuthorization: Bearer ${operatorToken}\r\n` +
+          `Content-Type: application/json\r\n${framing}\r\n\r\n${begun}`,
+      );
+      expect((await fetch(`${broker.url}/healthz`)).status).toBe(200);
+      socket.destroy();
+    }
+    for (let n = 0; n < 3; n++) expect((await fetch(`${broker.url}/healthz`)).status).toBe(200);
+    expect(broker.output()).not.toContain('"level":"error"');
+  });
+
   it('and come back by the hundreds leave nothing open', async () => {
     behave();
     const before = openSockets(broker.pid);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { UsageRecord } from '../../src/billing/usage-record.ts';
+import { usageShards } from '../../src/billing/usage-repository.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { eventsOf, openLine, say } from '../support/a2a.ts';
@@ -153,7 +154,7 @@ describe('stopping', () => {
     expect((await events.next()).done).toBe(true);
     expect(await waiting).toMatchObject({ status: 502, reason: 'UPSTREAM_UNREACHABLE' });
     const [period] = (await store.list('usage-periods')).items;
-    const { items } = await store.list<UsageRecord>(`usage#${period?.sort}#acme`);
+    const { items } = await store.list<UsageRecord>(usageShards(period?.sort ?? '', 'acme').all);
     expect(items.map(({ value }) => value.quantities)).toMatchObject([
       { calls: '1' },
       { stream_events: '1', bytes_out: expect.stringMatching(/^[1-9]/) as string },

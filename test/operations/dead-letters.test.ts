@@ -1,9 +1,8 @@
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { maxAttempts } from '../../src/events/relay-shard.ts';
 import type { EventEnvelope } from '../../src/events/port.ts';
-import { runCli } from '../../src/cli/index.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { operatorCli } from '../cli/run.ts';
 import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
 import { call, openMarket } from '../support/market.ts';
 import { type TestEngine, engines } from '../support/stores.ts';
@@ -147,23 +146,7 @@ describe.each(engines)('dead letters on $name', (engine: TestEngine) => {
   });
 
   describe('on the command line', () => {
-    async function cli(...words: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-      const written = { out: '', err: '' };
-      const into = (name: 'out' | 'err') =>
-        new Writable({
-          write: (chunk: Buffer, _, done) => {
-            written[name] += chunk.toString();
-            done();
-          },
-        });
-      const code = await runCli(['node', 'a2a-broker', 'events', ...words], {
-        createBroker: () => Promise.reject(new Error('not here')),
-        env: { BROKER_URL: broker.url, BROKER_OPERATOR_TOKEN: broker.token },
-        stdout: into('out'),
-        stderr: into('err'),
-      });
-      return { code, ...written };
-    }
+    const cli = (...words: readonly string[]) => operatorCli(broker)(['events', ...words]);
 
     it('are listed, replayed and discarded', async () => {
       const dead = await die();

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLeases, type Lease, type Leases } from '../../src/storage/lease.ts';
 import { StorageError, type Store } from '../../src/storage/port.ts';
 import { type TestClock, testClock } from '../support/clock.ts';
-import { storeOver } from '../support/store-over.ts';
 import { engines } from '../support/stores.ts';
 
 const termMs = 9000;
@@ -223,10 +222,11 @@ describe.each(engines)('leases on $name', (engine) => {
     it('tells the work in time when the store answers no renewal', async () => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
       let answers = true;
-      const flaky = storeOver(store, {
+      const flaky: Store = {
+        ...store,
         commit: (writes) =>
           answers ? store.commit(writes) : Promise.reject(new StorageError('unavailable', 'is away')),
-      });
+      };
       const leases = createLeases({ store: flaky, clock, termMs });
       await leases.hold('job', async (_, lost) => {
         expect(await theirs.acquire('job')).toBeUndefined();

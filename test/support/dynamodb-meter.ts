@@ -7,8 +7,10 @@ export interface Units {
 }
 
 export interface Meter {
-  /** What `work` consumed, for each of `times`. Nothing else may run meanwhile. */
+  /** What `work` consumed, divided by `times`; without what brokers do by themselves meanwhile. */
   per(times: number, work: () => Promise<unknown>): Promise<Units>;
+  /** What brokers did by themselves while `work` ran: looking after the outbox and holding leases. */
+  background(work: () => Promise<unknown>): Promise<Units>;
   /** The IAM actions that all requests so far needed. */
   readonly actions: ReadonlySet<string>;
 }
@@ -18,34 +20,42 @@ interface Capacity {
 }
 
 const writing = new Set(['PutItem', 'DeleteItem', 'TransactWriteItems']);
-const about = /^(?:Create|Update|Describe|Delete)(?:Table|TimeToLive|ContinuousBackups)$/;
+const aboutTables = /^(?:Create|Update|Describe|Delete)(?:Table|TimeToLive|ContinuousBackups)$/;
+/** As JSON has a partition key in a request. */
+const backgroundKeys = /"S":"(?:outbox#|lease#|signing-keys")/;
 
 /** Counts on every request of the client from now on. */
 export function meterClient(client: DynamoDBClient): Meter {
-  const total = { read: 0, write: 0 };
+  const totals = { asked: { read: 0, write: 0 }, background: { read: 0, write: 0 } };
   const actions = new Set<string>();
   client.middlewareStack.add(
     (next, context) => async (args) => {
-      const operation = String(context.commandName).replace(/Command$/, '');
+      const operation = String(context['commandName']).replace(/Command$/, '');
       for (const action of actionsOf(operation, args.input)) actions.add(`dynamodb:${action}`);
-      if (about.test(operation)) return next(args);
+      if (aboutTables.test(operation)) return next(args);
       const answer = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } });
       const { ConsumedCapacity: used } = answer.output as {
         ConsumedCapacity?: Capacity | readonly Capacity[];
       };
       const units = [used ?? []].flat().reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0);
+      const total = backgroundKeys.test(JSON.stringify(args.input)) ? totals.background : totals.asked;
       total[writing.has(operation) ? 'write' : 'read'] += units;
       return answer;
     },
     { step: 'initialize', name: 'meter' },
   );
+
+  async function consumed(kind: keyof typeof totals, times: number, work: () => Promise<unknown>) {
+    const before = { ...totals[kind] };
+    await work();
+    const after = totals[kind];
+    return { read: (after.read - before.read) / times, write: (after.write - before.write) / times };
+  }
+
   return {
     actions,
-    async per(times, work) {
-      const before = { ...total };
-      await work();
-      return { read: (total.read - before.read) / times, write: (total.write - before.write) / times };
-    },
+    per: (times, work) => consumed('asked', times, work),
+    background: (work) => consumed('background', 1, work),
   };
 }
 

@@ -24,7 +24,7 @@ export interface TestTable {
 export async function newTable(endpoint: string): Promise<TestTable> {
   const client = testClient(endpoint);
   const table = `broker-test-${randomUUID()}`;
-  await createTable(client, { table, protect: false, progress: () => undefined });
+  await createTable(client, { table, protect: false, progress: () => undefined, pollMs: 2 });
   return {
     table,
     drop: async () => {

@@ -4,6 +4,8 @@ import { clientAssertion, newParty, type Party } from './party.ts';
 export interface Operator {
   readonly url: string;
   readonly token: string;
+  /** What it calls itself (BROKER_URL), where that is not `url`: behind a load balancer. */
+  readonly issuer?: string;
 }
 
 /** Calls the management API; throws with the problem's text unless the answer is 2xx. */
@@ -47,6 +49,7 @@ export interface MarketTenant {
 }
 
 export interface Market extends Operator {
+  readonly issuer: string;
   readonly provider: string;
   readonly agent: string;
   readonly providerClientId: string;
@@ -58,6 +61,8 @@ export interface Market extends Operator {
   callToken(tenant: MarketTenant): Promise<string>;
   /** A management token of the provider. */
   providerToken(): Promise<string>;
+  /** The same market, through another process that serves it. */
+  through(url: string): Market;
 }
 
 /** One provider with one agent at `upstream` (its JSON-RPC address), ready for tenants. */
@@ -81,12 +86,22 @@ export async function openMarket(operator: Operator, upstream: string): Promise<
     scopes: ['usage:write', 'usage:read', 'billing:read'],
   });
 
+  return marketOf(operator, { provider, agent, providerClientId, providerClient });
+}
+
+function marketOf(
+  operator: Operator,
+  facts: Pick<Market, 'provider' | 'agent' | 'providerClientId' | 'providerClient'>,
+): Market {
+  const { agent, providerClientId, providerClient } = facts;
+  const issuer = operator.issuer ?? operator.url;
+
   async function token(client: Party, clientId: string, form: Record<string, string>): Promise<Response> {
     return fetch(`${operator.url}/oauth/token`, {
       method: 'POST',
       body: new URLSearchParams({
         client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-        client_assertion: await clientAssertion(client, clientId, operator.url),
+        client_assertion: await clientAssertion(client, clientId, issuer),
         ...form,
       }),
     });
@@ -100,10 +115,9 @@ export async function openMarket(operator: Operator, upstream: string): Promise<
 
   const market: Market = {
     ...operator,
-    provider,
-    agent,
-    providerClientId,
-    providerClient,
+    ...facts,
+    issuer,
+    through: (url) => marketOf({ ...operator, issuer, url }, facts),
     async addTenant(id, options = {}) {
       const [idp, client] = await Promise.all([newParty(), newParty()]);
       const issuer = `https://login.${id}.example`;

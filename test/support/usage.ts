@@ -25,7 +25,7 @@ export function usageEvent(
   return {
     specversion: '1.0',
     id: what.id ?? randomUUID(),
-    source: `urn:${new URL(market.url).host}:provider:${market.provider}`,
+    source: `urn:${new URL(market.issuer).host}:provider:${market.provider}`,
     type: 'a2a.broker.usage.reported.v1',
     time: what.time ?? new Date().toISOString(),
     tenantid: what.tenant,

@@ -1,6 +1,6 @@
 import { createRouter, type Router } from '../../src/api/router.ts';
 import { authenticate } from '../../src/http/authenticate.ts';
-import { limitBody, limitDepth } from '../../src/http/body-rules.ts';
+import { limitBody, requireWellFormed } from '../../src/http/body-rules.ts';
 import { problemResponse } from '../../src/http/problem.ts';
 import type { Principal } from '../../src/kernel/principal.ts';
 
@@ -30,7 +30,7 @@ export function surface(router: Router, clients: Readonly<Record<string, Princip
   app.use(
     '/v1/*',
     limitBody,
-    limitDepth,
+    requireWellFormed,
     authenticate({
       isOperatorToken: (token) => token === 'operator',
       authenticateBearer: (token) => Promise.resolve(clients[token]),

@@ -111,7 +111,8 @@ describe.each(engines)('rotation of the broker’s keys, on $name', (engine) => 
   });
 
   it('comes by itself with age, once, whoever looks first', async () => {
-    const context = { store: world.store as Store, audit: world.audit, keys: world.keys, clock: world.clock };
+    const { audit, events, keys, clock } = world;
+    const context = { store: world.store as Store, audit, events, keys, clock };
     await rotateOldKeys(context, 90 * day);
     expect(states('access-token')).toEqual(['current']);
     world.clock.advance(90 * day + 1);

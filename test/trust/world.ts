@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Audit, createAudit } from '../../src/audit/index.ts';
+import type { Events } from '../../src/events/port.ts';
 import { createEvents } from '../../src/events/write-event.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import type { Principal } from '../../src/kernel/principal.ts';
@@ -22,6 +23,7 @@ export interface TrustWorld {
   readonly registry: Registry;
   readonly tenancy: Tenancy;
   readonly audit: Audit;
+  readonly events: Events;
   readonly keys: Awaited<ReturnType<typeof createKeys>>;
   readonly clock: TestClock;
   readonly store: WatchedStore;
@@ -55,6 +57,7 @@ export async function openTrust(engine: TestEngine, options: WorldOptions = {}):
     registry,
     tenancy,
     audit,
+    events,
     keys,
     clock,
     store,

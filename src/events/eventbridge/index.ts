@@ -14,7 +14,8 @@ export interface EventBridgeOptions {
   readonly log: Log;
   /** Name or ARN. */
   readonly bus: string;
-  readonly region: string;
+  /** Default: that of the AWS profile. */
+  readonly region?: string | undefined;
   /** Another than the region's own. */
   readonly endpoint?: string | undefined;
   /** Default: where the SDK finds them (environment, role). */
@@ -32,9 +33,9 @@ const defaultTimeoutMs = 5000;
 export function createEventBridgeBus(options: EventBridgeOptions): EventBus {
   const { bus, log, region, endpoint, credentials, timeoutMs = defaultTimeoutMs } = options;
   const client = new EventBridgeClient({
-    region,
     // The relay's pauses are long and at random; a second layer of retries would only hide what is wrong.
     maxAttempts: 1,
+    ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials }),
   });

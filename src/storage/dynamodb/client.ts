@@ -26,7 +26,7 @@ export function createClient(options: ClientOptions): DynamoDBClient {
     requestHandler: {
       connectionTimeout: 1000,
       // For calls about the table; those about items have a bound of their own, which covers the whole answer.
-      requestTimeout: 5000,
+      requestTimeout: 10_000,
       // Without it the time-out above is only a warning.
       throwOnRequestTimeout: true,
       httpAgent: agent,

@@ -29,6 +29,9 @@ export function startProblem(error: unknown, { table, endpoint }: Place): unknow
       return say(
         `The AWS credentials may not use the table ${table}: docs/dynamodb.md has the policy that they need.`,
       );
+    case 'ValidationException':
+    case 'LimitExceededException':
+      return say(`DynamoDB refused: ${error.message}`);
   }
   if (/^Region (?:is missing|not accepted)/.test(error.message))
     return say('AWS_REGION must be set (or a region in the AWS profile) when BROKER_STORE is dynamodb.');

@@ -7,6 +7,7 @@ import type { TrustContext } from '../deps.ts';
 import { OAuthRefusal } from '../errors.ts';
 import { findAgreement } from '../find-agreement.ts';
 import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
+import { recent } from '../recent-facts.ts';
 import { invalidTarget, requireReachable, resolveTarget, type Target } from '../resolve-target.ts';
 import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
 import { readSubject, type Subject } from '../subject.ts';
@@ -23,7 +24,7 @@ const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 export const tokenExchange: Grant = async (context, request, client, note) => {
   if (request.requested_token_type !== undefined && request.requested_token_type !== accessTokenType)
     throw bad('requested_type_unknown', 'This requested_token_type is not supported.');
-  if (!(await isOwnerActive(context, client)))
+  if (!(await isOwnerActive(context, client, recent)) && !(await isOwnerActive(context, client)))
     throw new OAuthRefusal(
       'unauthorized_client',
       'client_owner_not_active',

@@ -1,13 +1,13 @@
-import { systemClock } from '../../src/kernel/clock.ts';
-import { openMemoryStore } from '../../src/storage/memory/index.ts';
-import type { Store } from '../../src/storage/port.ts';
-import { openLine, say } from '../support/a2a.ts';
-import { scriptedAgent, type ScriptedAgent } from '../support/agent.ts';
-import { runBroker, type RunningBroker } from '../support/broker-in-process.ts';
-import { call, type Market, type MarketTenant, openMarket } from '../support/market.ts';
-import type { Operation } from '../support/openapi.ts';
-import { clientAssertion, newParty, type Party } from '../support/party.ts';
-import { type WatchedStore, watchStore } from '../tenancy/watched-store.ts';
+import { type Clock, systemClock } from '../../../src/kernel/clock.ts';
+import { openMemoryStore } from '../../../src/storage/memory/index.ts';
+import type { Store } from '../../../src/storage/port.ts';
+import { openLine, say } from '../../support/a2a.ts';
+import { scriptedAgent, type ScriptedAgent } from '../../support/agent.ts';
+import { runBroker, type RunningBroker } from '../../support/broker-in-process.ts';
+import { call, type Market, type MarketTenant, openMarket } from '../../support/market.ts';
+import type { Operation } from '../../support/openapi.ts';
+import { clientAssertion, newParty, type Party } from '../../support/party.ts';
+import { type WatchedStore, watchStore } from '../../tenancy/watched-store.ts';
 
 /** A broker in which there is one of everything. */
 export interface Furnished {
@@ -16,6 +16,8 @@ export interface Furnished {
   readonly market: Market;
   readonly tenant: MarketTenant;
   readonly store: WatchedStore;
+  /** A management token with which the provider reports usage. */
+  readonly reporter: string;
   /** A management token of a provider's client that may do next to nothing. */
   readonly powerless: string;
   /** From now on every use of the store fails like this; `undefined` mends it. */
@@ -25,9 +27,9 @@ export interface Furnished {
   close(): Promise<void>;
 }
 
-export async function furnish(): Promise<Furnished> {
+export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
   const agent = await scriptedAgent();
-  const store = watchStore(openMemoryStore({ clock: systemClock }));
+  const store = watchStore(openMemoryStore({ clock }));
   let failure: Error | undefined;
   const orFail = <T>(use: () => Promise<T>) => (failure === undefined ? use() : Promise.reject(failure));
   const failing: Store = {
@@ -39,7 +41,7 @@ export async function furnish(): Promise<Furnished> {
     commit: (writes) => orFail(() => store.commit(writes)),
     close: () => store.close(),
   };
-  const broker = await runBroker({ store: failing, upstreamTimes: { whole: 300 } });
+  const broker = await runBroker({ clock, store: failing, upstreamTimes: { whole: 300 } });
   const market = await openMarket(broker, agent.url);
   await call(market, 'POST', '/v1/providers', { id: 'cloudly', name: 'Cloudly' });
   const agreement = await call(market, 'POST', '/v1/agreements', {
@@ -100,6 +102,7 @@ export async function furnish(): Promise<Furnished> {
     market,
     tenant,
     store,
+    reporter: await market.providerToken(),
     powerless: await managementToken(market, powerless, 'powerless'),
     fail: (error) => void (failure = error),
     pathOf: ({ path }, other = {}) =>

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lengthPrefixed, sha256 } from '../../src/kernel/digest.ts';
-import type { JsonObject } from '../../src/kernel/json.ts';
-import { StorageError } from '../../src/storage/port.ts';
-import { openLine, say } from '../support/a2a.ts';
-import { exampleOf, type Operation, operationsOf } from '../support/openapi.ts';
-import { runBroker } from '../support/broker-in-process.ts';
+import { lengthPrefixed, sha256 } from '../../../src/kernel/digest.ts';
+import { StorageError } from '../../../src/storage/port.ts';
+import { exampleOf, type Operation } from '../../support/openapi.ts';
+import { documentedOperations } from './refusals.ts';
 import { type Furnished, furnish } from './furnished.ts';
 
 let world: Furnished;
@@ -13,13 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** Read before the tests are made, because each operation is one. */
-const operations = await (async () => {
-  const broker = await runBroker();
-  const document = (await (await fetch(`${broker.url}/openapi.json`)).json()) as JsonObject;
-  await broker.close();
-  return operationsOf(document);
-})();
+const operations = await documentedOperations();
 
 interface Request {
   readonly token?: string | undefined;
@@ -107,7 +99,7 @@ const wrongIds = Object.fromEntries(
 /** Every way to be refused by the layers and by the route; nothing here may succeed in changing something. */
 async function refusalsOf(operation: Operation): Promise<readonly number[]> {
   const isReport = operation.path === '/v1/usage/events';
-  const token = isReport ? await world.market.providerToken() : world.market.token;
+  const token = isReport ? world.reporter : world.market.token;
   const isWrite = operation.method !== 'GET';
   const named = operation.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
   const query = operation.parameters.some(
@@ -201,88 +193,4 @@ describe('public documents', () => {
     const documented = operation.statuses.filter((status) => status >= 400);
     expect(new Set(produced)).toEqual(new Set(documented));
   });
-});
-
-const documentedAt = (path: string) =>
-  operations.find((operation) => operation.path === path)?.statuses.filter((status) => status >= 400) ?? [];
-
-it('the token endpoint answers what it documents, in the language of RFC 6749', async () => {
-  const post = async (body: string | URLSearchParams, type = 'application/x-www-form-urlencoded') => {
-    const response = await fetch(`${world.market.url}/oauth/token`, {
-      method: 'POST',
-      headers: { 'content-type': type },
-      body,
-    });
-    expect(await response.json()).toEqual({
-      error: expect.stringMatching(/^[a-z_]+$/) as string,
-      error_description: expect.any(String) as string,
-    });
-    return response.status;
-  };
-  const grant = 'grant_type=client_credentials';
-  const statuses = [
-    await post('nonsense'),
-    await post(grant, 'text/plain'),
-    await post(grant),
-    await post('x'.repeat(10 << 20)),
-  ];
-  for (const failure of [new StorageError('unavailable', 'no room'), new Error('a bug')]) {
-    world.fail(failure);
-    statuses.push(await post(grant));
-    world.fail(undefined);
-  }
-  expect(new Set(statuses)).toEqual(new Set(documentedAt('/oauth/token')));
-});
-
-it('the gateway answers what it documents, in the language of A2A', async () => {
-  // A world of its own, because this ends a subscription.
-  const own = await furnish();
-  const { market, agent } = own;
-  const line = await openLine(market, own.tenant);
-  const post = async (body: string, headers: Record<string, string> = {}) => {
-    const response = await fetch(`${market.url}/a2a/${market.agent}/jsonrpc`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'a2a-version': '1.0',
-        authorization: `Bearer ${line.token}`,
-        ...headers,
-      },
-      body,
-    });
-    expect(await response.json()).toMatchObject({
-      jsonrpc: '2.0',
-      error: { data: [{ reason: expect.any(String) as string }] },
-    });
-    return response.status;
-  };
-  const valid = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'SendMessage', params: say('hi') });
-  const statuses = [
-    await post('{'),
-    await post(valid, { authorization: 'Bearer nobody' }),
-    await post(valid, { 'content-type': 'text/plain' }),
-    await post(`"${'x'.repeat(5 << 20)}"`),
-  ];
-  agent.on(({ response }) => response.end('<html>'));
-  statuses.push(await post(valid));
-  agent.on(() => undefined);
-  statuses.push(await post(valid));
-  for (const failure of [new StorageError('unavailable', 'no room'), new Error('a bug')]) {
-    own.fail(failure);
-    statuses.push(await post(valid));
-    own.fail(undefined);
-  }
-  const { token } = market;
-  const subscriptions = (await (
-    await fetch(`${market.url}/v1/tenants/acme/subscriptions`, {
-      headers: { authorization: `Bearer ${token}` },
-    })
-  ).json()) as { items: { id: string }[] };
-  await fetch(`${market.url}/v1/tenants/acme/subscriptions/${subscriptions.items[0]?.id}`, {
-    method: 'DELETE',
-    headers: { authorization: `Bearer ${token}` },
-  });
-  statuses.push(await post(valid));
-  expect(new Set(statuses)).toEqual(new Set(documentedAt('/a2a/{provider}/{agent}/jsonrpc')));
-  await own.close();
 });
