@@ -81,7 +81,7 @@ export const partySchema = z
   .max(80)
   .regex(/^(?:provider|tenant):[a-z0-9._-]+$/, 'must be provider:{id} or tenant:{id}')
   .transform((text) => text as `provider:${string}` | `tenant:${string}`)
-  .openapi({ type: 'string', example: 'provider:acme' });
+  .openapi({ type: 'string', pattern: '^(?:provider|tenant):[a-z0-9._-]+$', example: 'provider:acme' });
 
 /** A point in time on the wire: RFC 3339 UTC. */
 export const instantSchema = z.iso.datetime({

@@ -9,17 +9,24 @@ const currencySchema = z
   .regex(/^[A-Z]{3}$/, 'must be three capital letters of ISO 4217')
   .openapi({ example: 'EUR' });
 
+const meterMembers = {
+  key: nameSchema,
+  aggregation: z.enum(['sum', 'count', 'max', 'latest']),
+  unit: z.string().trim().min(1).max(32),
+};
+
 export const meterSchema = z
   .strictObject({
-    key: nameSchema,
-    aggregation: z.enum(['sum', 'count', 'max', 'latest']),
-    unit: z.string().trim().min(1).max(32),
+    ...meterMembers,
     authority: z.enum(['broker', 'provider']).openapi({ description: 'Whose word counts' }),
   })
   .openapi('Meter');
 
 /** The broker's own meters are built in; people define those on which providers report. */
-export const newMeterSchema = meterSchema.extend({ authority: z.literal('provider').default('provider') });
+export const newMeterSchema = z.strictObject({
+  ...meterMembers,
+  authority: z.literal('provider').default('provider'),
+});
 
 const whereSchema = namedValues(z.string().max(128), 10).openapi({
   type: 'object',

@@ -7,6 +7,23 @@ const { version, description } = createRequire(import.meta.url)('../../package.j
   description: string;
 };
 
+/** In the order in which somebody meets them. */
+const sections = [
+  { name: 'Providers', description: 'Companies that offer agents' },
+  { name: 'Agents', description: 'What they offer: cards, deployments, who may be called' },
+  {
+    name: 'Tenants',
+    description: 'Companies in whose name agents are called, and what they are subscribed to',
+  },
+  { name: 'Trust', description: 'Issuers, clients, agreements between companies, and tokens' },
+  { name: 'Gateway', description: 'Calls from agent to agent, over A2A' },
+  { name: 'Usage', description: 'What was used, as the broker saw it and as providers report it' },
+  { name: 'Prices', description: 'Plans of tenants and contracts with providers' },
+  { name: 'Billing', description: 'Closing a month: invoices, settlements, journal' },
+  { name: 'Audit', description: 'What was decided, and why' },
+  { name: 'Operations', description: 'Whether the broker is well' },
+];
+
 /** OpenAPI 3.1, made from the routes themselves. */
 export function openApiDocument(app: Router, brokerUrl: string): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
@@ -20,9 +37,10 @@ export function openApiDocument(app: Router, brokerUrl: string): object {
       title: 'A2A federation broker',
       version,
       description,
-      license: { name: 'Apache-2.0' },
+      license: { name: 'Apache License 2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: brokerUrl }],
+    tags: sections,
     security: [{ bearer: [] }],
   });
   addCommonAnswers((document.paths ?? {}) as Paths);

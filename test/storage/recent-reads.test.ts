@@ -3,7 +3,6 @@ import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { type Key, StorageError, type Store } from '../../src/storage/port.ts';
 import { recentMs, recentReads } from '../../src/storage/recent-reads.ts';
 import { type TestClock, testClock } from '../support/clock.ts';
-import { storeOver } from '../support/store-over.ts';
 import { engines } from '../support/stores.ts';
 
 const place = { partition: 'tenant#acme', sort: 'tenant' };
@@ -24,7 +23,7 @@ beforeEach(() => {
   shared = openMemoryStore({ clock });
   asked = [];
   gate = Promise.resolve();
-  const watched = storeOver(shared, {
+  const watched = overStore(shared, {
     capabilities: { engine: 'dynamodb', shared: true },
     get: async (key, options) => {
       expect(options?.consistency).not.toBe('eventual');
@@ -45,6 +44,11 @@ beforeEach(() => {
   });
   ours = recentReads(watched, clock);
 });
+
+/** The store with some of its operations replaced. */
+function overStore(store: Store, change: Partial<Store>): Store {
+  return { ...store, ...change };
+}
 
 const write = (store: Store, value: unknown, key: Key = place) =>
   store.commit([{ op: 'put', ...key, value }]);
@@ -121,7 +125,7 @@ describe('recent reads', () => {
 
   it('keep nothing of a commit that failed: it may have happened', async () => {
     const store = recentReads(
-      storeOver(shared, {
+      overStore(shared, {
         capabilities: { engine: 'dynamodb', shared: true },
         commit: async (writes) => {
           await shared.commit(writes);
