@@ -78,12 +78,13 @@ export const settlementSchema = settlementHeaderSchema
   .openapi('Settlement');
 
 const ofPeriod = periodSchema.optional().openapi({ description: 'Of this month' });
+
 export const invoiceQuerySchema = pageQuerySchema.extend({
   tenant: slugSchema.optional().openapi({ description: 'To this tenant' }),
   period: ofPeriod,
 });
-export const tenantInvoiceQuerySchema = invoiceQuerySchema.omit({ tenant: true });
 export const draftQuerySchema = z.object({ period: ofPeriod });
+export const tenantInvoiceQuerySchema = invoiceQuerySchema.omit({ tenant: true });
 export const settlementQuerySchema = pageQuerySchema.extend({
   provider: slugSchema.optional().openapi({ description: 'With this provider' }),
   period: ofPeriod,

@@ -38,17 +38,20 @@ export const usageEventSchema = z
       .openapi({ description: '`{tenantid}/{agentid}`', example: 'acme/skyways/flights' }),
     time: z
       .string()
-      .refine((text) => parseRfc3339(text) !== undefined, 'must be an RFC 3339 time')
+      .max(64)
       .openapi({ format: 'date-time', description: 'When it happened; at most 35 days ago' }),
     datacontenttype: z
       .string()
       .max(128)
       .regex(/^[\w!#$&^.-]+\/(?:[\w!#$&^.+-]+\+)?json(?:\s*;.*)?$/i, 'must be application/json')
+      // A flag has no place in JSON Schema; what is matched is more than this.
+      .openapi({ pattern: '^application/json', example: 'application/json' })
       .optional(),
     dataschema: z
       .string()
       .max(512)
-      .regex(/^[a-z][a-z0-9+.-]*:\S+$/i, 'must be a URI')
+      .regex(/^[A-Za-z][A-Za-z0-9+.-]*:\S+$/, 'must be a URI')
+      .openapi({ example: 'https://skyways.example/schemas/usage.json' })
       .optional(),
     tenantid: slugSchema,
     providerid: slugSchema,
@@ -105,20 +108,22 @@ export const eventResultSchema = z.object({
 
 export type EventResult = z.output<typeof eventResultSchema>;
 
-/** The event, or why it is none. */
-export function readEvent(value: JsonValue): { event: UsageEvent } | { refused: EventResult } {
+/** The event, and its `time` in epoch milliseconds; or why it is none. */
+export function readEvent(
+  value: JsonValue,
+): { readonly event: UsageEvent; readonly at: number } | { readonly refused: EventResult } {
   if (!isJsonObject(value)) return refuse(undefined, 'an event is a JSON object');
   const strange = strangeAttribute(value);
   if (strange !== undefined) return refuse(value, strange);
   const decoded = withDecodedData(unsetNulls(value));
   if (!decoded.ok) return refuse(value, decoded.error);
   const parsed = usageEventSchema.safeParse(decoded.value);
-  if (parsed.success) return { event: parsed.data };
-  const [issue] = parsed.error.issues;
-  return refuse(
-    value,
-    issue === undefined ? 'is not valid' : `${issue.path.join('.') || 'event'}: ${issue.message}`,
-  );
+  if (!parsed.success) {
+    const [{ path, message } = { path: [], message: 'is not valid' }] = parsed.error.issues;
+    return refuse(value, `${path.join('.') || 'event'}: ${message}`);
+  }
+  const at = parseRfc3339(parsed.data.time);
+  return at === undefined ? refuse(value, 'time: must be an RFC 3339 time') : { event: parsed.data, at };
 }
 
 function refuse(event: JsonObject | undefined, detail: string): { refused: EventResult } {

@@ -20,6 +20,8 @@ const sections = [
   { name: 'Usage', description: 'What was used, as the broker saw it and as providers report it' },
   { name: 'Prices', description: 'Plans of tenants and contracts with providers' },
   { name: 'Billing', description: 'Closing a month: invoices, settlements, journal' },
+  { name: 'Keys', description: 'What the broker signs with' },
+  { name: 'Events', description: 'Business events on their way to the bus' },
   { name: 'Audit', description: 'What was decided, and why' },
   { name: 'Operations', description: 'Whether the broker is well' },
 ];

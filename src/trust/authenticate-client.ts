@@ -12,6 +12,7 @@ import {
 } from './jwt.ts';
 import type { Client } from './model.ts';
 import { judgeRecent } from './recent-facts.ts';
+import { clientAlgorithms } from './signature.ts';
 import type { TokenRequest } from './token-request.ts';
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -39,7 +40,9 @@ export async function authenticateClient(
   if (request.client_assertion_type !== assertionType) throw refused('client_assertion_type_wrong');
   const parsed = parseJwt(request.client_assertion);
   if (!parsed.ok) throw refused(parsed.error);
-  const { iss, sub } = parsed.value.claims;
+  const { claims, algorithm } = parsed.value;
+  if (!clientAlgorithms.includes(algorithm)) throw refused('token_algorithm_refused');
+  const { iss, sub } = claims;
   if (typeof sub !== 'string' || !clientIdPattern.test(sub) || iss !== sub)
     throw refused('client_assertion_subject');
   if (request.client_id !== undefined && request.client_id !== sub) throw refused('client_id_differs');

@@ -1,6 +1,6 @@
 import { managementScopes } from '../kernel/principal.ts';
 import { grantTypes } from './model.ts';
-import { acceptedAlgorithms } from './signature.ts';
+import { clientAlgorithms } from './signature.ts';
 
 /**
  * RFC 8414, and the same facts for those who look at the OpenID location. There is no `authorization_endpoint`: people
@@ -14,7 +14,7 @@ export function authorizationServerMetadata(brokerUrl: string) {
     response_types_supported: [],
     grant_types_supported: Object.values(grantTypes),
     token_endpoint_auth_methods_supported: ['private_key_jwt'],
-    token_endpoint_auth_signing_alg_values_supported: [...acceptedAlgorithms],
+    token_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     scopes_supported: [...managementScopes],
     service_documentation: `${brokerUrl}/docs`,
   };

@@ -3,6 +3,9 @@ import { type AsymmetricKeyDetails, type KeyObject, sign, verify } from 'node:cr
 /** What we accept from others; what we sign with is ES256 alone. */
 export const acceptedAlgorithms = ['ES256', 'EdDSA', 'PS256', 'RS256'] as const;
 
+/** For clients' assertions. RSASSA-PKCS1-v1_5 is for issuers whose trust record says so: no client has to use it. */
+export const clientAlgorithms: readonly Algorithm[] = ['ES256', 'EdDSA', 'PS256'];
+
 export type Algorithm = (typeof acceptedAlgorithms)[number];
 
 export function isAcceptedAlgorithm(text: string): text is Algorithm {

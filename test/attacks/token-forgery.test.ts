@@ -1,10 +1,13 @@
+import { constants, createPrivateKey, type JsonWebKey, sign } from 'node:crypto';
+import { exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLine, say } from '../support/a2a.ts';
+import { call } from '../support/market.ts';
 import { clientAssertion, newParty, type Party } from '../support/party.ts';
-import type { Json } from './forge.ts';
+import { forge, type Json } from './forge.ts';
 import { type Genuine, type Insider, insidersForgeries, strangersForgeries } from './forgeries.ts';
 import { addProgram, openStage, type Program, type Stage } from './stage.ts';
-import { exchange, expectRefused, managementToken, postForm } from './token-endpoint.ts';
+import { assertionType, exchange, expectRefused, managementToken, postForm } from './token-endpoint.ts';
 
 let stage: Stage;
 let manager: Program;
@@ -74,6 +77,42 @@ describe('a client assertion', () => {
     await expectRefused(stage, () => exchange(stage, stage.acme, { client_assertion: token }), {
       ...refusal,
       reason,
+    });
+  });
+});
+
+describe('a client assertion with an RSA key', () => {
+  it('is taken with PS256 and not with RS256, which is for issuers that are trusted with it', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('PS256', { extractable: true });
+    const { alg: _, ...jwk } = await exportJWK(publicKey);
+    await call(stage, 'POST', '/v1/clients', {
+      id: 'rsa-app',
+      name: 'RSA',
+      owner: 'tenant:acme',
+      jwks: { keys: [jwk] },
+      grantTypes: ['client_credentials'],
+      scopes: ['audit:read'],
+    });
+    const key = createPrivateKey({ key: (await exportJWK(privateKey)) as JsonWebKey, format: 'jwk' });
+    const assertion = (alg: string, options: object) => {
+      const now = Math.floor(Date.now() / 1000);
+      const claims = { iss: 'rsa-app', sub: 'rsa-app', aud: stage.url, jti: alg, iat: now, exp: now + 60 };
+      const signer = (input: string) =>
+        sign('sha256', Buffer.from(input), { key, ...options }).toString('base64url');
+      return forge({ alg }, claims, signer);
+    };
+    const ask = (client_assertion: string) =>
+      postForm(stage.url, {
+        grant_type: 'client_credentials',
+        client_assertion_type: assertionType,
+        client_assertion,
+      });
+    const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+    expect((await ask(assertion('PS256', pss))).status).toBe(200);
+    await expectRefused(stage, () => ask(assertion('RS256', {})), {
+      error: 'invalid_client',
+      status: 401,
+      reason: 'token_algorithm_refused',
     });
   });
 });

@@ -53,6 +53,15 @@ async function andMarch(world: World): Promise<unknown> {
 const closeFebruary = (world: World, through: Store = world.store) =>
   world.reopen(through).closePeriod('2026-02', { early: false, by: operator });
 
+/**
+ * Which commits of a close are disturbed: every one; where each request is a round trip, every fifth, for what the others show
+ * does not depend on the engine.
+ */
+function tried(engine: TestEngine, commits: number): readonly number[] {
+  const all = Array.from({ length: commits }, (_, index) => index + 1);
+  return engine.name === 'dynamodb' ? all.filter((commit) => commit % 5 === 1) : all;
+}
+
 async function undisturbed(engine: TestEngine): Promise<{ books: string; commits: number }> {
   const world = await twoMonths(engine);
   let commits = 0;
@@ -77,7 +86,7 @@ describe.each(engines)('a close that is interrupted, on $name', (engine) => {
     async (_, applied) => {
       const expected = await undisturbed(engine);
       expect(expected.commits).toBeGreaterThan(20);
-      for (let last = 1; last <= expected.commits; last++) {
+      for (const last of tried(engine, expected.commits)) {
         const world = await twoMonths(engine);
         let commits = 0;
         const dying = watchCommits(world.store, async (__, pass) => {
@@ -115,7 +124,7 @@ describe.each(engines)('a close that is interrupted, on $name', (engine) => {
 
   it('by another run that does all of it, at any commit, and then goes on', async () => {
     const expected = await undisturbed(engine);
-    for (let at = 1; at <= expected.commits; at++) {
+    for (const at of tried(engine, expected.commits)) {
       const world = await twoMonths(engine);
       let commits = 0;
       const overtaken = watchCommits(world.store, async (_, pass) => {
@@ -130,7 +139,7 @@ describe.each(engines)('a close that is interrupted, on $name', (engine) => {
 
   it('so long that the next month is closed too, takes nothing back when it goes on', async () => {
     const expected = await undisturbed(engine);
-    for (let at = 1; at <= expected.commits; at++) {
+    for (const at of tried(engine, expected.commits)) {
       const world = await twoMonths(engine);
       let commits = 0;
       let after: unknown;

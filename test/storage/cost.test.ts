@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { sha256 } from '../../src/kernel/digest.ts';
 import { openDynamoDbStore } from '../../src/storage/dynamodb/index.ts';
+import { recentMs } from '../../src/storage/recent-reads.ts';
 import { eventsOf, type Line, openLine, say } from '../support/a2a.ts';
 import { answer, openStream, scriptedAgent, type ScriptedAgent, sendEvent, task } from '../support/agent.ts';
 import { runBroker, type RunningBroker } from '../support/broker-in-process.ts';
@@ -29,6 +29,10 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
     let market: Market;
     let acme: MarketTenant;
     let line: Line;
+    /** Time stands still while units are counted: what was read in the warm-up is then known throughout. */
+    let heldAt: number | undefined;
+    let ahead = 0;
+    const clock = { now: () => (heldAt ?? Date.now()) + ahead };
 
     beforeAll(async () => {
       limits = await documentedUnits();
@@ -37,7 +41,8 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
       meter = meterClient(client);
       agent = await scriptedAgent();
       broker = await runBroker({
-        store: openDynamoDbStore({ clock: systemClock, client, table: table.table }),
+        clock,
+        store: openDynamoDbStore({ clock, client, table: table.table }),
       });
       market = await openMarket(broker, agent.url);
       await call(market, 'POST', '/v1/meters', { key: 'searches', aggregation: 'sum', unit: 'searches' });
@@ -56,20 +61,21 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
     const repeat = async (work: () => Promise<unknown>) => {
       for (let time = 0; time < times; time++) await work();
     };
-    const unitsOf = (work: () => Promise<unknown>) => meter.per(times, () => repeat(work));
+    async function unitsOf(work: () => Promise<unknown>, each = 1): Promise<Units> {
+      heldAt = Date.now();
+      await work();
+      const units = await meter.per(times * each, () => repeat(work));
+      heldAt = undefined;
+      return units;
+    }
 
+    const asDocumented = 'as documented';
     /** Not more than the documentation says, and not so little that it is wrong the other way. */
-    function expectDocumented(name: string, { read, write }: Units): void {
-      const limit = limits.get(name) ?? expect.fail(`docs/dynamodb.md says nothing of: ${name}`);
-      expect({ name, write: write <= limit.write, read: read <= limit.read, units: { read, write } }).toEqual(
-        {
-          name,
-          write: true,
-          read: true,
-          units: { read, write },
-        },
-      );
-      expect(write).toBeGreaterThan(limit.write * 0.9 - 0.1);
+    function judge(name: string, { read, write }: Units): string {
+      const limit = limits.get(name);
+      if (limit === undefined) return `docs/dynamodb.md says nothing of: ${name}`;
+      const isWithin = write <= limit.write && read <= limit.read && write > limit.write * 0.9 - 0.1;
+      return isWithin ? asDocumented : `${write} write units and ${read} read units`;
     }
 
     let tasks = 0;
@@ -78,7 +84,21 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
     }
 
     it('for a token exchange', async () => {
-      expectDocumented('token exchange', await unitsOf(() => market.callToken(acme)));
+      expect(judge('token exchange', await unitsOf(() => market.callToken(acme)))).toBe(asDocumented);
+    });
+
+    it('for what nothing was read for lately', async () => {
+      const message = () => line.call('SendMessage', say('hi'));
+      agent.on((received) =>
+        answer(received, { message: { messageId: 'a', role: 'ROLE_AGENT', parts: [] } }),
+      );
+      for (const [name, work] of [
+        ['token exchange, the first in a while', () => market.callToken(acme)],
+        ['call that is answered with a message, the first in a while', message],
+      ] as const) {
+        ahead += recentMs;
+        expect(judge(name, await meter.per(1, work))).toBe(asDocumented);
+      }
     });
 
     it('for the first call with a token, more than for the next', async () => {
@@ -90,21 +110,25 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
       const callAll = async () => {
         for (const one of lines) await one.call('SendMessage', say('hi'));
       };
+      heldAt = Date.now();
+      await line.call('SendMessage', say('hi'));
       const first = await meter.per(times, callAll);
       const next = await meter.per(times, callAll);
-      expectDocumented('first call with a token (in addition)', {
-        write: first.write - next.write,
-        read: first.read - next.read,
-      });
-      expectDocumented('call that is answered with a message', next);
+      heldAt = undefined;
+      expect(
+        judge('first call with a token (in addition)', {
+          write: first.write - next.write,
+          read: first.read - next.read,
+        }),
+      ).toBe(asDocumented);
+      expect(judge('call that is answered with a message', next)).toBe(asDocumented);
     });
 
     it('for a call that makes and ends a task', async () => {
       answerWithTasks();
-      expectDocumented(
-        'call that makes and ends a task',
-        await unitsOf(() => line.call('SendMessage', say('hi'))),
-      );
+      expect(
+        judge('call that makes and ends a task', await unitsOf(() => line.call('SendMessage', say('hi')))),
+      ).toBe(asDocumented);
     });
 
     it('for a stream that makes and ends a task', async () => {
@@ -120,7 +144,7 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
         for await (const _ of eventsOf(await line.open('SendStreamingMessage', say('hi')))) seen++;
         expect(seen).toBe(3);
       };
-      expectDocumented('streamed call that makes and ends a task', await unitsOf(stream));
+      expect(judge('streamed call that makes and ends a task', await unitsOf(stream))).toBe(asDocumented);
     });
 
     it.each([
@@ -152,21 +176,23 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
         });
         expect((await response.text()).match(/"accepted"/g)).toHaveLength(size);
       };
-      expectDocumented(name, await meter.per(times * size, () => repeat(send)));
+      expect(judge(name, await unitsOf(send, size))).toBe(asDocumented);
     });
 
     it('while it has nothing to do', async () => {
       const seconds = 3;
       const { read, write } = await meter.background(() => delay(seconds * 1000));
-      expectDocumented('a replica that has nothing to do, each second', {
-        read: read / seconds,
-        write: write / seconds,
-      });
+      expect(
+        judge('a replica that has nothing to do, each second', {
+          read: read / seconds,
+          write: write / seconds,
+        }),
+      ).toBe(asDocumented);
       expect(read).toBeGreaterThan(0);
     });
 
     it('is all that the documentation speaks of', () => {
-      expect(limits.size).toBe(8);
+      expect(limits.size).toBe(10);
     });
   },
 );

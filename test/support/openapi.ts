@@ -88,6 +88,7 @@ const samples = [
   'https://sample.example/x',
   'application/json',
   'sample.example',
+  '12.5',
 ];
 const formats: Readonly<Record<string, string>> = {
   'date-time': '2026-01-31T12:00:00Z',

@@ -28,10 +28,10 @@ export async function send(world: Furnished, operation: Operation, bad: Bad): Pr
   });
 }
 
-/** All records but what is written to say that something was refused. */
+/** All records but those that say that something was refused, and those of the relay of events, which works beside. */
 export async function records(world: Furnished): Promise<string> {
   const all = await world.store.snapshot();
-  return JSON.stringify(all.filter(({ partition }) => !/^audit(?:-|$)/.test(partition)));
+  return JSON.stringify(all.filter(({ partition }) => !/^audit(?:[-#]|$)|^(?:outbox|lease)/.test(partition)));
 }
 
 /** What was not refused as documented, and whether the store is as it was. */
