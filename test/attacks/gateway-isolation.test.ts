@@ -104,7 +104,7 @@ function toldIds(result: unknown): readonly string[] {
 }
 
 function reply(received: AgentCall, result: Record<string, unknown>): void {
-  if (!String(received.rpc.method).match(/Streaming|Subscribe/)) {
+  if (!received.rpc.method.match(/Streaming|Subscribe/)) {
     answer(received, result);
     return;
   }

@@ -247,7 +247,7 @@ describe('parameters never fall back to another meaning', () => {
     expect(basic.status).toBe(401);
     const asJson = await postForm(url, JSON.stringify(form), { 'content-type': 'application/json' });
     expect([asJson.status, asJson.body.error]).toEqual([400, 'invalid_request']);
-    expect((await fetch(`${url}/oauth/token?${query}`)).status).toBe(404);
+    expect((await fetch(`${url}/oauth/token?${query}`)).status).toBe(405);
   });
 });
 

@@ -69,7 +69,7 @@ describe.skipIf(dynamoDbEndpoint === undefined)('a rolling restart', () => {
 function startLoad(views: readonly Market[], tenants: readonly MarketTenant[]) {
   const acknowledged: Acknowledged = { tokens: [], calls: [], events: [], surprises: [], cutOff: [] };
   let retries = 0;
-  let isOver = false;
+  const ending = new AbortController();
 
   async function twice<T>(turn: number, attempt: (view: Market) => Promise<T>): Promise<T> {
     try {
@@ -104,7 +104,7 @@ function startLoad(views: readonly Market[], tenants: readonly MarketTenant[]) {
   }
 
   async function work(first: number): Promise<void> {
-    for (let turn = first; !isOver; turn++) {
+    for (let turn = first; !ending.signal.aborted; turn++) {
       await exchangeAndCall(turn).catch((error: unknown) => acknowledged.surprises.push(String(error)));
       await delay(pauseMs);
     }
@@ -115,7 +115,7 @@ function startLoad(views: readonly Market[], tenants: readonly MarketTenant[]) {
     retries: () => retries,
     calls: () => acknowledged.calls.length,
     end: async () => {
-      isOver = true;
+      ending.abort();
       await Promise.all(working);
     },
   };
