@@ -110,22 +110,22 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
   ),
   operator('GET /v1/keys', '/v1/keys'),
   operator('POST /v1/keys/rotate', '/v1/keys/rotate', { reason: 'mischief', compromised: true }),
-  provider('POST /v1/providers/{party}/issuers', '/v1/providers/lodging/issuers', {
+  provider('POST /v1/providers/{provider}/issuers', '/v1/providers/lodging/issuers', {
     issuer: 'https://evil.example',
     ...key(jwk),
   }),
-  provider('GET /v1/providers/{party}/issuers', '/v1/providers/lodging/issuers'),
+  provider('GET /v1/providers/{provider}/issuers', '/v1/providers/lodging/issuers'),
   provider(
-    'POST /v1/providers/{party}/issuers/{issuer}/{step}',
+    'POST /v1/providers/{provider}/issuers/{issuer}/{step}',
     '/v1/providers/lodging/issuers/PROVIDER_ISSUER/disable',
   ),
-  tenant('POST /v1/tenants/{party}/issuers', '/v1/tenants/globex/issuers', {
+  tenant('POST /v1/tenants/{tenant}/issuers', '/v1/tenants/globex/issuers', {
     issuer: 'https://evil.example',
     ...key(jwk),
   }),
-  tenant('GET /v1/tenants/{party}/issuers', '/v1/tenants/globex/issuers'),
+  tenant('GET /v1/tenants/{tenant}/issuers', '/v1/tenants/globex/issuers'),
   tenant(
-    'POST /v1/tenants/{party}/issuers/{issuer}/{step}',
+    'POST /v1/tenants/{tenant}/issuers/{issuer}/{step}',
     '/v1/tenants/globex/issuers/TENANT_ISSUER/disable',
   ),
   operator('POST /v1/clients', '/v1/clients', {
@@ -163,6 +163,11 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
   operator('GET /v1/billing/periods', '/v1/billing/periods'),
   operator('GET /v1/billing/periods/{period}', '/v1/billing/periods/PERIOD'),
   operator('POST /v1/billing/periods/{period}/close', '/v1/billing/periods/PERIOD/close', { early: true }),
+  operator('GET /v1/billing/periods/{period}/close', '/v1/billing/periods/PERIOD/close'),
+  operator('GET /v1/events/outbox', '/v1/events/outbox'),
+  operator('GET /v1/events/dead-letters', '/v1/events/dead-letters'),
+  operator('POST /v1/events/dead-letters/{event}/replay', '/v1/events/dead-letters/evt_0/replay'),
+  operator('POST /v1/events/dead-letters/{event}/discard', '/v1/events/dead-letters/evt_0/discard', reason),
   operator('GET /v1/billing/periods/{period}/journal', '/v1/billing/periods/PERIOD/journal'),
   tenant('GET /v1/invoices', '/v1/invoices?tenant=globex'),
   tenant('GET /v1/tenants/{tenant}/invoices', '/v1/tenants/globex/invoices'),

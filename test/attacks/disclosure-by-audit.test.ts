@@ -29,7 +29,8 @@ afterAll(() => stage.close());
 
 /** Without what differs by nature. */
 function told(entry: AuditEntry | undefined): object {
-  const { id: _, detail, ...rest } = entry ?? expect.fail('no entry');
+  if (entry === undefined) throw new Error('no entry');
+  const { id: _, detail, ...rest } = entry;
   const { delegation: __, ...kept } = detail ?? {};
   return { ...rest, at: undefined, txn: undefined, detail: kept };
 }

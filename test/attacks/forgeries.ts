@@ -13,8 +13,8 @@ export interface Insider extends Genuine {
   readonly party: Party;
 }
 
-/** `token` is the attacker's; `reason` is the rule that the audit log names. */
-export type Forgery = readonly [name: string, make: (genuine: Genuine) => string, reason: string | RegExp];
+/** `token` is the attacker's; `reason` is the rule that the audit log names, or one of several. */
+export type Forgery = readonly [name: string, make: (genuine: Genuine) => string, reason: string];
 
 function header(genuine: Genuine): Json {
   return JSON.parse(parts(genuine.token).header) as Json;
@@ -45,7 +45,7 @@ const signatureWrong = 'token_signature_wrong';
 export function strangersForgeries(stranger: Party): readonly Forgery[] {
   const own = es256(stranger);
   const strangerJwk = stranger.jwks.keys[0];
-  const withHeader = (name: string, change: Json, reason: string | RegExp): Forgery => [
+  const withHeader = (name: string, change: Json, reason: string): Forgery => [
     name,
     (genuine) => forge({ ...header(genuine), ...change }, claims(genuine), own),
     reason,
@@ -69,7 +69,7 @@ export function strangersForgeries(stranger: Party): readonly Forgery[] {
     withHeader(
       'an algorithm of another key type',
       { alg: 'RS256' },
-      /^token_(?:algorithm_refused|key_unknown)$/,
+      'token_algorithm_refused|token_key_unknown',
     ),
     withHeader('an algorithm as a list', { alg: ['ES256'] }, algorithm),
     withHeader('another key under the right id', {}, signatureWrong),

@@ -7,6 +7,8 @@ export interface HostileServer {
   readonly port: number;
   /** Requests so far. */
   readonly hits: () => number;
+  /** Connections so far, with a request or without. */
+  readonly connections: () => number;
   /** What it does from now on. */
   on(listener: RequestListener): void;
   close(): Promise<void>;
@@ -23,6 +25,8 @@ export async function hostileServer(
     res.on('error', () => res.destroy());
     current(req, res);
   });
+  let connections = 0;
+  server.on('connection', () => connections++);
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
@@ -31,6 +35,7 @@ export async function hostileServer(
     url: `http://127.0.0.1:${port}`,
     port,
     hits: () => hits,
+    connections: () => connections,
     on: (next) => void (current = next),
     close: async () => {
       server.closeAllConnections();

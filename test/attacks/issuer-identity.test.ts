@@ -3,7 +3,7 @@ import { call, type MarketTenant } from '../support/market.ts';
 import { newParty, type Party } from '../support/party.ts';
 import { hostileServer, json } from './hostile-server.ts';
 import { addProgram, openStage, type Stage } from './stage.ts';
-import { exchange, expectRefused, managementToken } from './token-endpoint.ts';
+import { exchange, refusal, managementToken } from './token-endpoint.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -17,11 +17,10 @@ function token(party: Party, claims: Record<string, unknown>, header = {}): Prom
   return party.sign({ sub: 'user-1', aud: 'app', iat: now, exp: now + 300, ...claims }, header);
 }
 
-async function refused(subject_token: string, reason: string, tenant?: MarketTenant): Promise<void> {
-  await expectRefused(stage, () => exchange(stage, tenant ?? stage.acme, { subject_token }), {
-    error: 'invalid_request',
-    reason,
-  });
+/** Why the token endpoint refuses it as a subject. */
+async function reasonOf(subject_token: string, tenant: MarketTenant = stage.acme): Promise<string> {
+  const refused = await refusal(stage, () => exchange(stage, tenant, { subject_token }));
+  return refused.replace('400 invalid_request ', '');
 }
 
 describe('an issuer is compared as text, not as what it may mean', () => {
@@ -49,7 +48,7 @@ describe('an issuer is compared as text, not as what it may mean', () => {
     ['nothing', ''],
     ['10,000 letters', `https://login.acme.example/${'a'.repeat(10_000)}`],
   ])('with %s', async (_, iss) => {
-    await refused(await token(stage.acme.idp, { iss }), 'token_issuer_unknown');
+    expect(await reasonOf(await token(stage.acme.idp, { iss }))).toBe('token_issuer_unknown');
   });
 
   it.each([
@@ -59,26 +58,28 @@ describe('an issuer is compared as text, not as what it may mean', () => {
     ['null', null],
     ['none', undefined],
   ])('as %s', async (_, iss) => {
-    await refused(await token(stage.acme.idp, { iss }), 'token_issuer_unknown');
+    expect(await reasonOf(await token(stage.acme.idp, { iss }))).toBe('token_issuer_unknown');
   });
 });
 
 describe('an issuer speaks for itself alone', () => {
   it('with its own key id', async () => {
     const { acme, globex } = stage;
-    await refused(await token(globex.idp, { iss: acme.issuer }), 'token_key_unknown');
+    expect(await reasonOf(await token(globex.idp, { iss: acme.issuer }))).toBe('token_key_unknown');
   });
 
   it('with the other’s key id', async () => {
     const { acme, globex } = stage;
     const kid = acme.idp.jwks.keys[0]?.kid ?? '';
-    await refused(await token(globex.idp, { iss: acme.issuer }, { kid }), 'token_signature_wrong');
+    expect(await reasonOf(await token(globex.idp, { iss: acme.issuer }, { kid }))).toBe(
+      'token_signature_wrong',
+    );
   });
 
   it('without a key id', async () => {
     const { acme, globex } = stage;
     const unnamed = await token(globex.idp, { iss: acme.issuer }, { kid: undefined as unknown as string });
-    await refused(unnamed, 'token_signature_wrong');
+    expect(await reasonOf(unnamed)).toBe('token_signature_wrong');
   });
 
   it('with a key set of its own in which a key has the other’s id', async () => {
@@ -88,16 +89,17 @@ describe('an issuer speaks for itself alone', () => {
       issuer: 'https://second.globex.example',
       jwks: { keys: [{ ...globex.idp.jwks.keys[0], kid }] },
     });
-    await refused(await token(globex.idp, { iss: acme.issuer }, { kid }), 'token_signature_wrong');
+    expect(await reasonOf(await token(globex.idp, { iss: acme.issuer }, { kid }))).toBe(
+      'token_signature_wrong',
+    );
   });
 
   it('and not for the broker', async () => {
     const subject_token = await token(stage.acme.idp, { iss: stage.url, jti: 'x' }, { typ: 'at+jwt' });
     const subject_token_type = 'urn:ietf:params:oauth:token-type:access_token';
-    await expectRefused(stage, () => exchange(stage, stage.acme, { subject_token, subject_token_type }), {
-      error: 'invalid_request',
-      reason: 'token_key_unknown',
-    });
+    expect(
+      await refusal(stage, () => exchange(stage, stage.acme, { subject_token, subject_token_type })),
+    ).toBe('400 invalid_request token_key_unknown');
   });
 
   it('and a provider’s issuer for no users at all', async () => {
@@ -110,10 +112,8 @@ describe('an issuer speaks for itself alone', () => {
         owner,
         issuerClientIds: { [issuer]: 'app' },
       });
-      await refused(await token(idp, { iss: issuer }), 'subject_issuer_not_tenants', {
-        ...stage.acme,
-        ...program,
-      });
+      const subject = await token(idp, { iss: issuer });
+      expect(await reasonOf(subject, { ...stage.acme, ...program })).toBe('subject_issuer_not_tenants');
     }
   });
 });
@@ -122,9 +122,11 @@ describe('nothing is discovered from a token', () => {
   it('an issuer that nobody registered is never asked for its keys', async () => {
     const stranger = await newParty();
     const server = await hostileServer(json(stranger.jwks));
-    await refused(await token(stranger, { iss: server.url }), 'token_issuer_unknown');
+    expect(await reasonOf(await token(stranger, { iss: server.url }))).toBe('token_issuer_unknown');
     const header = { jku: `${server.url}/jwks` };
-    await refused(await token(stranger, { iss: stage.acme.issuer }, header), 'token_header_refused');
+    expect(await reasonOf(await token(stranger, { iss: stage.acme.issuer }, header))).toBe(
+      'token_header_refused',
+    );
     expect(server.hits()).toBe(0);
     await server.close();
   });

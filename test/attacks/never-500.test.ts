@@ -96,9 +96,10 @@ describe('every documented call, with texts that a store or a parser may not lik
             ...(type === undefined ? {} : { body: JSON.stringify(body) }),
           });
           const answer = await response.text();
-          expect(response.status, `${operation.method} ${path}?${query}: ${answer}`).toBeLessThan(500);
+          const where = `${operation.method} ${path}?${query}: ${answer}`;
+          expect([where, response.status < 500]).toEqual([where, true]);
         }),
-        { numRuns: 15 },
+        { numRuns: 8 },
       );
     }
   }, 60_000);
@@ -131,7 +132,7 @@ describe('tokens of the right key, with such texts in every claim', () => {
         const claims = { iss: acme.issuer, sub: 'u', aud: 'app', iat: now, exp: now + 60, [name]: hostile };
         const token = forge({ alg: 'ES256', kid: acme.idp.jwks.keys[0]?.kid }, claims, es256(acme.idp));
         const reply = await exchange(stage, acme, { subject_token: token });
-        expect(reply.status, reply.text).toBeLessThan(500);
+        expect([reply.text, reply.status < 500]).toEqual([reply.text, true]);
       }),
       { numRuns: 150 },
     );
@@ -152,7 +153,7 @@ describe('tokens of the right key, with such texts in every claim', () => {
             client_assertion: token,
             subject_token: await acme.idToken(),
           });
-          expect(reply.status, reply.text).toBeLessThan(500);
+          expect([reply.text, reply.status < 500]).toEqual([reply.text, true]);
         },
       ),
       { numRuns: 150 },
@@ -164,7 +165,7 @@ describe('tokens of the right key, with such texts in every claim', () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...parameters), text, async (name, hostile) => {
         const reply = await exchange(stage, stage.acme, { [name]: hostile });
-        expect(reply.status, reply.text).toBeLessThan(500);
+        expect([reply.text, reply.status < 500]).toEqual([reply.text, true]);
       }),
       { numRuns: 100 },
     );

@@ -53,11 +53,10 @@ describe('an Idempotency-Key', () => {
     expect(first.outcome).toBe('200');
     const again = await send('POST', suspend, reason, key, lodging);
     expect([again.outcome, again.headers.get('idempotent-replayed')]).toEqual(['200', 'true']);
-    for (const token of [skyways, stage.token]) {
-      const other = await send('POST', suspend, reason, key, token);
-      expect(other.headers.get('idempotent-replayed')).toBeNull();
-      if (token === skyways) expect(other.outcome).toBe('403 forbidden');
-    }
+    const theirs = await send('POST', suspend, reason, key, skyways);
+    const operators = await send('POST', suspend, reason, key);
+    expect([theirs.outcome, operators.outcome]).toEqual(['403 forbidden', '200']);
+    for (const other of [theirs, operators]) expect(other.headers.get('idempotent-replayed')).toBeNull();
   });
 
   it('of the operator is not reached by a client that is called operator, because none can be', async () => {
@@ -158,7 +157,7 @@ describe('If-Match', () => {
       headers: { authorization: `Bearer ${stage.token}` },
     });
     await response.arrayBuffer();
-    return response.headers.get('etag') ?? expect.fail();
+    return String(response.headers.get('etag'));
   }
 
   it('of an older version changes nothing', async () => {
@@ -175,7 +174,7 @@ describe('If-Match', () => {
     const response = await fetch(`${stage.url}/v1/tenants/acme`, {
       headers: { authorization: `Bearer ${stage.token}` },
     });
-    const other = response.headers.get('etag') ?? expect.fail();
+    const other = String(response.headers.get('etag'));
     expect((await send('PATCH', path, rename, { 'if-match': other })).outcome).toBe(
       '412 precondition_failed',
     );

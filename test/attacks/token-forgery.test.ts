@@ -7,7 +7,7 @@ import { clientAssertion, newParty, type Party } from '../support/party.ts';
 import { forge, type Json } from './forge.ts';
 import { type Genuine, type Insider, insidersForgeries, strangersForgeries } from './forgeries.ts';
 import { addProgram, openStage, type Program, type Stage } from './stage.ts';
-import { assertionType, exchange, expectRefused, managementToken, postForm } from './token-endpoint.ts';
+import { assertionType, exchange, refusal, managementToken, postForm } from './token-endpoint.ts';
 
 let stage: Stage;
 let manager: Program;
@@ -20,6 +20,11 @@ beforeAll(async () => {
   manager = await addProgram(stage, { id: 'manager', owner: 'provider:skyways', scopes: ['registry:read'] });
 });
 afterAll(() => stage.close());
+
+/** `reason` may be one of several. */
+function refusedBecause(error: string, reason: string): RegExp {
+  return new RegExp(`^${error} (?:${reason})$`);
+}
 
 function publicJwk({ jwks }: Party): Json {
   return (jwks.keys[0] ?? {}) as Json;
@@ -37,18 +42,16 @@ describe('a subject token', () => {
 
   it.each(forgeries)('with %s', async (_, make, reason) => {
     const token = make(await genuine());
-    await expectRefused(stage, () => exchange(stage, stage.acme, { subject_token: token }), {
-      error: 'invalid_request',
-      reason,
-    });
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { subject_token: token }))).toMatch(
+      refusedBecause('400 invalid_request', reason),
+    );
   });
 
   it.each(insidersForgeries)('of the right issuer, with %s', async (_, make, reason) => {
     const token = make(await genuine());
-    await expectRefused(stage, () => exchange(stage, stage.acme, { subject_token: token }), {
-      error: 'invalid_request',
-      reason,
-    });
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { subject_token: token }))).toMatch(
+      refusedBecause('400 invalid_request', reason),
+    );
   });
 });
 
@@ -61,23 +64,19 @@ describe('a client assertion', () => {
       party: client,
     };
   }
-  const refusal = { error: 'invalid_client', status: 401 };
 
   it.each(forgeries)('with %s', async (_, make, reason) => {
     const token = make(await genuine());
-    await expectRefused(stage, () => exchange(stage, stage.acme, { client_assertion: token }), {
-      ...refusal,
-      // Claims that name no client are refused as such, once they can be read.
-      reason: reason === 'token_malformed' ? /^token_malformed$|^client_assertion_subject$/ : reason,
-    });
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { client_assertion: token }))).toMatch(
+      refusedBecause('401 invalid_client', reason),
+    );
   });
 
   it.each(insidersForgeries)('of the right client, with %s', async (_, make, reason) => {
     const token = make(await genuine());
-    await expectRefused(stage, () => exchange(stage, stage.acme, { client_assertion: token }), {
-      ...refusal,
-      reason,
-    });
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { client_assertion: token }))).toMatch(
+      refusedBecause('401 invalid_client', reason),
+    );
   });
 });
 
@@ -109,11 +108,9 @@ describe('a client assertion with an RSA key', () => {
       });
     const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
     expect((await ask(assertion('PS256', pss))).status).toBe(200);
-    await expectRefused(stage, () => ask(assertion('RS256', {})), {
-      error: 'invalid_client',
-      status: 401,
-      reason: 'token_algorithm_refused',
-    });
+    expect(await refusal(stage, () => ask(assertion('RS256', {})))).toBe(
+      '401 invalid_client token_algorithm_refused',
+    );
   });
 });
 
@@ -146,15 +143,14 @@ describe('a broker token', () => {
   it.each(forgeries)('to be continued, with %s', async (_, make, reason) => {
     const genuine = await genuineOf(await stage.market.callToken(stage.acme));
     const token = make(genuine);
-    await expectRefused(
-      stage,
-      () =>
+    expect(
+      await refusal(stage, () =>
         exchange(stage, stage.acme, {
           subject_token: token,
           subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
         }),
-      { error: 'invalid_request', reason },
-    );
+      ),
+    ).toMatch(refusedBecause('400 invalid_request', reason));
   });
 });
 

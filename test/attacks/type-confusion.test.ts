@@ -3,7 +3,7 @@ import { canonicalJson } from '../../src/kernel/canonical-json.ts';
 import { openLine, say } from '../support/a2a.ts';
 import { clientAssertion } from '../support/party.ts';
 import { addMarketAgentProgram, addProgram, openStage, type Program, type Stage } from './stage.ts';
-import { exchange, expectRefused, managementToken, postForm, tokenOf, tokenType } from './token-endpoint.ts';
+import { exchange, managementToken, refusal, tokenOf, tokenType } from './token-endpoint.ts';
 
 let stage: Stage;
 let manager: Program;
@@ -72,11 +72,9 @@ describe('only a management token opens the management API', () => {
 describe('only a client assertion authenticates a client', () => {
   it.each(allBut('a client assertion'))('%s does not', async (kind) => {
     const client_assertion = await kinds[kind]();
-    await expectRefused(stage, () => exchange(stage, stage.acme, { client_assertion }), {
-      error: 'invalid_client',
-      status: 401,
-      reason: /^client_assertion_subject$|^client_unknown$|^token_/,
-    });
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { client_assertion }))).toMatch(
+      /^401 invalid_client (?:client_assertion_subject|client_unknown|token_)/,
+    );
   });
 });
 
@@ -86,31 +84,31 @@ describe('only an issuer’s token, or one for the gateway or the agent, is a su
     async (kind) => {
       const subject_token = await kinds[kind]();
       for (const subject_token_type of Object.values(tokenType))
-        await expectRefused(
-          stage,
-          () => exchange(stage, { ...stage.acme, ...flights }, { subject_token, subject_token_type }),
-          { error: 'invalid_request', reason: /^token_|^subject_type_wrong$/ },
-        );
+        expect(
+          await refusal(stage, () =>
+            exchange(stage, { ...stage.acme, ...flights }, { subject_token, subject_token_type }),
+          ),
+        ).toMatch(/^400 invalid_request (?:token_\w+|subject_type_wrong)$/);
     },
   );
 
   it.each([tokenType.idToken, tokenType.jwt])('a broker token as %s is none', async (subject_token_type) => {
     const subject_token = await kinds['a token for the gateway']();
-    await expectRefused(
-      stage,
-      () => exchange(stage, { ...stage.acme, ...flights }, { subject_token, subject_token_type }),
-      { error: 'invalid_request', reason: 'subject_type_wrong' },
-    );
+    expect(
+      await refusal(stage, () =>
+        exchange(stage, { ...stage.acme, ...flights }, { subject_token, subject_token_type }),
+      ),
+    ).toBe('400 invalid_request subject_type_wrong');
   });
 
   it('a management token is none, although its client is an agent', async () => {
     const subject_token = await kinds['a management token']();
     const subject_token_type = tokenType.accessToken;
-    await expectRefused(
-      stage,
-      () => exchange(stage, { ...stage.acme, ...manager }, { subject_token, subject_token_type }),
-      { error: 'invalid_request', reason: 'token_audience_wrong' },
-    );
+    expect(
+      await refusal(stage, () =>
+        exchange(stage, { ...stage.acme, ...manager }, { subject_token, subject_token_type }),
+      ),
+    ).toBe('400 invalid_request token_audience_wrong');
   });
 });
 
@@ -139,21 +137,20 @@ describe('a token of the right issuer and of another type', () => {
     ['JWT ', 'idToken'],
   ] as const)('%j is no %s', async (typ, type) => {
     const subject_token = await typed(typ);
-    await expectRefused(
-      stage,
-      () => exchange(stage, stage.acme, { subject_token, subject_token_type: tokenType[type] }),
-      { error: 'invalid_request', reason: 'token_type_wrong' },
-    );
+    expect(
+      await refusal(stage, () =>
+        exchange(stage, stage.acme, { subject_token, subject_token_type: tokenType[type] }),
+      ),
+    ).toBe('400 invalid_request token_type_wrong');
   });
 
   it('a logout token without a type is given away by its events', async () => {
     const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
     for (const typ of ['JWT', 'jwt']) {
       const subject_token = await typed(typ, { events });
-      await expectRefused(stage, () => exchange(stage, stage.acme, { subject_token }), {
-        error: 'invalid_request',
-        reason: 'token_type_wrong',
-      });
+      expect(await refusal(stage, () => exchange(stage, stage.acme, { subject_token }))).toBe(
+        '400 invalid_request token_type_wrong',
+      );
     }
   });
 
@@ -165,10 +162,9 @@ describe('a token of the right issuer and of another type', () => {
     'constructor',
     '__proto__',
   ])('as a subject_token_type of %s is refused before it is read', async (subject_token_type) => {
-    await expectRefused(stage, () => exchange(stage, stage.acme, { subject_token_type }), {
-      error: 'invalid_request',
-      reason: 'subject_type_unknown',
-    });
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { subject_token_type }))).toBe(
+      '400 invalid_request subject_type_unknown',
+    );
   });
 
   it.each([
@@ -176,6 +172,11 @@ describe('a token of the right issuer and of another type', () => {
     'urn:ietf:params:oauth:token-type:id-jag',
     'urn:ietf:params:oauth:token-type:id_token',
   ])('is not made: %s', async (requested_token_type) => {
+<<<<<<< HEAD
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { requested_token_type }))).toBe(
+      '400 invalid_request requested_type_unknown',
+    );
+=======
     await expectRefused(stage, () => exchange(stage, stage.acme, { requested_token_type }), {
       error: 'invalid_request',
       reason: 'requested_type_unknown',
@@ -248,6 +249,7 @@ describe('parameters never fall back to another meaning', () => {
     const asJson = await postForm(url, JSON.stringify(form), { 'content-type': 'application/json' });
     expect([asJson.status, asJson.body.error]).toEqual([400, 'invalid_request']);
     expect((await fetch(`${url}/oauth/token?${query}`)).status).toBe(405);
+>>>>>>> main
   });
 });
 

@@ -23,7 +23,7 @@ describe('usage is billed against a call that the reporter received', () => {
     ['a delegation that was never issued', () => ({ delegationid: 'A'.repeat(43) })],
     ['a time before the call', () => ({ time: new Date(Date.now() - 3_600_000).toISOString() })],
   ])('not with %s', async (_, change) => {
-    await stage.rejected(change(), mismatch);
+    expect(await stage.rejection(change())).toBe(`422 ${mismatch}`);
   });
 
   it('not against the caller’s own token, which the provider never saw', async () => {
@@ -35,7 +35,9 @@ describe('usage is billed against a call that the reporter received', () => {
   });
 
   it('not with a management token’s id for a delegation', async () => {
-    await stage.rejected({ delegationid: delegationOf(stage.reporters.skyways) }, mismatch);
+    expect(await stage.rejection({ delegationid: delegationOf(stage.reporters.skyways) })).toBe(
+      `422 ${mismatch}`,
+    );
   });
 
   it('and whose a delegation is, nobody learns: all misfits are answered alike', async () => {
@@ -76,11 +78,11 @@ describe('usage is reported by who it is about', () => {
     ['capitals in the source', () => ({ source: `URN:${new URL(stage.url).host}:provider:skyways` })],
     ['another providerid', () => ({ providerid: 'lodging' })],
   ])('not with %s', async (_, change) => {
-    await stage.rejected(change(), 'source_not_yours');
+    expect(await stage.rejection(change())).toBe('422 source_not_yours');
   });
 
   it('not with another provider’s token', async () => {
-    await stage.rejected({}, 'source_not_yours', stage.reporters.lodging);
+    expect(await stage.rejection({}, stage.reporters.lodging)).toBe('422 source_not_yours');
   });
 
   it('not by a tenant, not by the operator, not without the scope', async () => {
@@ -107,13 +109,17 @@ describe('the gateway’s meters are the gateway’s', () => {
   it.each(['calls', 'tasks', 'stream_events', 'bytes_in', 'bytes_out', 'duration_ms'])(
     'not %s',
     async (meter) => {
-      await stage.rejected({ data: { quantities: { [meter]: '1000000' } } }, 'meter_not_yours');
-      await stage.rejected({ data: { quantities: { tokens: '1', [meter]: '1' } } }, 'meter_not_yours');
+      expect(await stage.rejection({ data: { quantities: { [meter]: '1000000' } } })).toBe(
+        '422 meter_not_yours',
+      );
+      expect(await stage.rejection({ data: { quantities: { tokens: '1', [meter]: '1' } } })).toBe(
+        '422 meter_not_yours',
+      );
     },
   );
 
   it('and one of nobody’s is nobody’s', async () => {
-    await stage.rejected({ data: { quantities: { gold: '1' } } }, 'unknown_meter');
+    expect(await stage.rejection({ data: { quantities: { gold: '1' } } })).toBe('422 unknown_meter');
   });
 });
 

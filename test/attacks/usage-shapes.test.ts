@@ -26,7 +26,7 @@ describe('quantities that are none', () => {
     ['a list', ['10']],
     ['null', null],
   ])('%s', async (_, tokens) => {
-    await stage.rejected({ data: { quantities: { tokens } } }, 'invalid_event');
+    expect(await stage.rejection({ data: { quantities: { tokens } } })).toBe('422 invalid_event');
   });
 
   it.each([
@@ -38,7 +38,7 @@ describe('quantities that are none', () => {
     ['an unknown member', { quantities: { tokens: '1' }, price: '0.01' }],
     ['a list', [{ quantities: { tokens: '1' } }]],
   ])('%s', async (_, data) => {
-    await stage.rejected({ data }, 'invalid_event');
+    expect(await stage.rejection({ data })).toBe('422 invalid_event');
   });
 
   it('under a name that objects inherit', async () => {
@@ -86,14 +86,9 @@ describe('batches', () => {
       '/v1/usage/quarantine?provider=skyways&limit=200',
     );
     expect(JSON.stringify(own)).toContain('only-skyways-sees-this');
-    for (const provider of ['skyways', 'lodging']) {
-      const other = call(
-        { url: stage.url, token: stage.reporters.lodging },
-        'GET',
-        `/v1/usage/quarantine?provider=${provider}`,
-      );
-      if (provider === 'skyways') await expect(other).rejects.toThrow('403');
-      else expect(JSON.stringify(await other)).not.toContain('only-skyways-sees-this');
-    }
+    const others = { url: stage.url, token: stage.reporters.lodging };
+    const theirs = await call<object>(others, 'GET', '/v1/usage/quarantine?provider=lodging');
+    expect(JSON.stringify(theirs)).not.toContain('only-skyways-sees-this');
+    await expect(call(others, 'GET', '/v1/usage/quarantine?provider=skyways')).rejects.toThrow('403');
   });
 });
