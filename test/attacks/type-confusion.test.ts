@@ -172,84 +172,9 @@ describe('a token of the right issuer and of another type', () => {
     'urn:ietf:params:oauth:token-type:id-jag',
     'urn:ietf:params:oauth:token-type:id_token',
   ])('is not made: %s', async (requested_token_type) => {
-<<<<<<< HEAD
     expect(await refusal(stage, () => exchange(stage, stage.acme, { requested_token_type }))).toBe(
       '400 invalid_request requested_type_unknown',
     );
-=======
-    await expectRefused(stage, () => exchange(stage, stage.acme, { requested_token_type }), {
-      error: 'invalid_request',
-      reason: 'requested_type_unknown',
-    });
-  });
-});
-
-describe('parameters never fall back to another meaning', () => {
-  it.each([
-    ['no grant', { grant_type: undefined }, 'invalid_request', 'grant_missing'],
-    ['an empty grant', { grant_type: '' }, 'invalid_request', 'parameter_empty'],
-    ['a password grant', { grant_type: 'password' }, 'unsupported_grant_type', 'grant_unknown'],
-    ['a refresh grant', { grant_type: 'refresh_token' }, 'unsupported_grant_type', 'grant_unknown'],
-    ['an inherited name', { grant_type: 'constructor' }, 'unsupported_grant_type', 'grant_unknown'],
-    ['no subject', { subject_token: undefined }, 'invalid_request', 'subject_missing'],
-    ['an empty subject', { subject_token: '' }, 'invalid_request', 'parameter_empty'],
-    ['a subject without type', { subject_token_type: undefined }, 'invalid_request', 'subject_missing'],
-    ['an empty actor', { actor_token: '' }, 'invalid_request', 'parameter_empty'],
-    ['an empty audience', { audience: '' }, 'invalid_request', 'parameter_empty'],
-    ['an empty resource', { resource: '' }, 'invalid_request', 'parameter_empty'],
-    ['an empty scope', { scope: '' }, 'invalid_request', 'parameter_empty'],
-    ['no target', { audience: undefined }, 'invalid_request', 'target_missing'],
-  ])('%s', async (_, form, error, reason) => {
-    await expectRefused(stage, () => exchange(stage, stage.acme, form), { error, reason });
-  });
-
-  it.each([
-    'grant_type',
-    'subject_token',
-    'audience',
-    'resource',
-    'scope',
-    'client_assertion',
-    'actor_token',
-  ])('%s sent twice', async (name) => {
-    const { acme, url } = stage;
-    const form = new URLSearchParams({
-      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: await clientAssertion(acme.client, acme.clientId, url),
-      subject_token: await acme.idToken(),
-      subject_token_type: tokenType.idToken,
-      audience: stage.market.agent,
-    });
-    form.append(name, form.get(name) ?? 'x');
-    if (form.getAll(name).length === 1) form.append(name, 'y');
-    await expectRefused(stage, () => postForm(url, form.toString()), {
-      error: 'invalid_request',
-      reason: 'parameter_twice',
-    });
-  });
-
-  it('credentials in the query string, in Basic, or in JSON are not looked at', async () => {
-    const { acme, url } = stage;
-    const form = {
-      grant_type: 'client_credentials',
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: await clientAssertion(acme.client, acme.clientId, url),
-    };
-    const query = new URLSearchParams(form).toString();
-    const inQuery = await fetch(`${url}/oauth/token?${query}`, {
-      method: 'POST',
-      body: new URLSearchParams({ grant_type: 'client_credentials' }),
-    });
-    expect(inQuery.status).toBe(401);
-    const basic = await postForm(url, 'grant_type=client_credentials', {
-      authorization: `Basic ${Buffer.from('acme-app:secret').toString('base64')}`,
-    });
-    expect(basic.status).toBe(401);
-    const asJson = await postForm(url, JSON.stringify(form), { 'content-type': 'application/json' });
-    expect([asJson.status, asJson.body.error]).toEqual([400, 'invalid_request']);
-    expect((await fetch(`${url}/oauth/token?${query}`)).status).toBe(405);
->>>>>>> main
   });
 });
 
