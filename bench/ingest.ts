@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { Pool } from 'undici';
+import { usageShards } from '../src/billing/usage-repository.ts';
 import { openLmdbStore } from '../src/storage/lmdb/index.ts';
 import { call, type Market } from '../test/support/market.ts';
 import { benchBroker } from './broker.ts';
@@ -14,8 +15,8 @@ const batchesPerRound = 200;
 const warmUpBatches = 100;
 const rounds = 5;
 const connections = 16;
-/** As the ledger commits: so many facts of three records each, and a guard. */
-const factsPerCommit = 30;
+/** As the ledger commits: so many facts of two records each, and a guard. */
+const factsPerCommit = 40;
 const commitsPerRound = 600;
 const commitsAtOnce = 64;
 
@@ -90,7 +91,6 @@ async function openRawStore() {
     const facts = Array.from({ length: factsPerCommit }, () => {
       const key = randomUUID();
       const sort = `skyways/flights#${String(Date.now()).padStart(14, '0')}#${key}`;
-      const value = fact(key, digest);
       return [
         {
           op: 'putIfAbsent',
@@ -98,8 +98,7 @@ async function openRawStore() {
           sort: 'key',
           value: { digest, period: '2026-01' },
         },
-        { op: 'put', partition: 'usage#2026-01#acme', sort, value },
-        { op: 'put', partition: 'usage-provider#2026-01#skyways', sort, value },
+        { op: 'put', partition: usageShards('2026-01', 'acme').of(key), sort, value: fact(key, digest) },
       ] as const;
     });
     await store.commit([guard, ...facts.flat()]);

@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const block = /(<!-- not run: [^>]+-->\n+)?```sh\n([\s\S]*?)```/g;
+const block = /(<!-- not run: [^>]+-->\n+ *)?```sh\n([\s\S]*?)```/g;
 const port = /(?<=(?:localhost|127\.0\.0\.1):|--port )\d{4,5}\b/g;
 
 /** Prints each command, and stops at the first failure. */

@@ -47,7 +47,12 @@ export async function closePeriod(
     const invoice = finaliseInvoice(draft, firstNumber + index, begun.closingAt);
     await context.books.saveInvoice(invoice, await invoiceFinalised(context, invoice));
   });
-  await writeBilled(context, tenantDrafts);
+  await mapAtOnce(tenantDrafts, ({ tenant, invoices }) =>
+    context.billed.add(
+      tenant,
+      invoices.flatMap(({ lines }) => lines),
+    ),
+  );
   await mapAtOnce(settled, async ({ settlement, totals }) =>
     context.books.saveSettlement(settlement, totals, await settlementMade(context, settlement)),
   );
@@ -117,13 +122,6 @@ async function reserveNumbers(context: BillingContext, period: PeriodKey, count:
       context.books.advanceInvoiceSequence(firstNumber + count, sequence?.version),
     ]);
   }
-}
-
-function writeBilled(context: BillingContext, tenantDrafts: readonly TenantDraft[]): Promise<unknown> {
-  const lines = tenantDrafts.flatMap(({ tenant, invoices }) =>
-    invoices.flatMap((invoice) => invoice.lines.map((line) => ({ tenant, line }))),
-  );
-  return mapAtOnce(lines, ({ tenant, line }) => context.billed.add(tenant, line));
 }
 
 async function finish(

@@ -19,6 +19,8 @@ export interface Listed<T> {
   readonly cursor?: string;
 }
 
+const recordsPerTurn = 100;
+
 /** Every record of a partition whose sort starts with the prefix, in order, page by page. */
 export async function* everything<T>(
   store: Store,
@@ -35,7 +37,7 @@ export async function* everything<T>(
     yield* page.items;
     cursor = page.cursor;
     // An embedded engine answers at once: without a pause a month's worth of pages would hold up every call that is running.
-    if (cursor !== undefined) await setImmediate();
+    if (page.items.length >= recordsPerTurn) await setImmediate();
   } while (cursor !== undefined);
 }
 

@@ -35,7 +35,10 @@ export const usageQuerySchema = z.object({
   meter: nameSchema.optional().openapi({ description: 'Only this meter' }),
   from: momentSchema.optional().openapi({ description: 'Default: the first instant of this month' }),
   to: momentSchema.optional().openapi({ description: 'Exclusive; default: now' }),
-  window: z.enum(windows).optional().openapi({ description: 'A sum for each, in UTC' }),
+  window: z
+    .enum(windows)
+    .optional()
+    .openapi({ description: 'One row for each, in UTC; absent: one for all' }),
   groupBy: groupBySchema.optional(),
 });
 export const tenantUsageQuerySchema = usageQuerySchema.omit({ tenant: true });
@@ -57,7 +60,7 @@ export const usageAnswerSchema = z.object({ items: z.array(usageRowSchema) });
 export const ingestAnswerSchema = z.object({ results: z.array(eventResultSchema) }).openapi('UsageResults');
 
 export const quarantineQuerySchema = pageQuerySchema.extend({
-  provider: slugSchema.optional().openapi({ description: 'Default: the caller’s own' }),
+  provider: slugSchema.optional().openapi({ description: 'Who reported them; default: the caller’s own' }),
 });
 export const quarantinedSchema = z.object({
   id: z.string(),

@@ -12,7 +12,6 @@ export function oauthFailure(c: Context<HttpEnv>, error: unknown): Response {
   if (fault?.retryAfterSeconds !== undefined) c.header('Retry-After', String(fault.retryAfterSeconds));
   c.header('Cache-Control', 'no-store');
   c.header('Pragma', 'no-cache');
-  if (kind?.status === 413) c.header('Connection', 'close');
   if (fault === undefined || kind === undefined)
     return c.json({ error: 'server_error', error_description: 'Something went wrong on our side.' }, 500);
   return c.json(

@@ -44,8 +44,6 @@ export function problemResponse(c: Context<HttpEnv>, error: unknown): Response {
   const status = kind?.status ?? 500;
   if (fault?.retryAfterSeconds !== undefined) c.header('Retry-After', String(fault.retryAfterSeconds));
   if (status === 401 || status === 403) c.header('WWW-Authenticate', challengeOf(c, status));
-  // The rest of the body stays unread, so the next request on this connection would fail (RFC 9112 §9.6).
-  if (status === 413) c.header('Connection', 'close');
   c.header('Content-Type', 'application/problem+json');
   c.header('Cache-Control', 'no-store');
   const body =

@@ -73,7 +73,7 @@ export function recentReads(store: Store, clock: Clock): Store {
         );
       }
     }
-    return (await Promise.all(found)).map(unlessExpired);
+    return (await Promise.all(found.map((record) => Promise.resolve(record)))).map(unlessExpired);
   }
 
   return {

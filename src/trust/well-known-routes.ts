@@ -13,7 +13,7 @@ export interface PublicFacts {
 }
 
 /** Public documents: the same for everybody, without a token. */
-const common = { method: 'get' as const, tags: ['Trust'], security: [] };
+const common = { tags: ['Trust'], security: [] };
 const aDocument = {
   description: 'The document',
   content: { 'application/json': { schema: z.looseObject({}) } },
@@ -22,6 +22,7 @@ const cached = 'public, max-age=300';
 
 const serverMetadata = createRoute({
   ...common,
+  method: 'get',
   path: '/.well-known/oauth-authorization-server',
   operationId: 'getAuthorizationServerMetadata',
   summary: 'What this authorization server offers (RFC 8414)',
@@ -29,6 +30,7 @@ const serverMetadata = createRoute({
 });
 const openIdConfiguration = createRoute({
   ...common,
+  method: 'get',
   path: '/.well-known/openid-configuration',
   operationId: 'getOpenIdConfiguration',
   summary: 'The same, where OpenID clients look for it',
@@ -36,6 +38,7 @@ const openIdConfiguration = createRoute({
 });
 const publicKeys = createRoute({
   ...common,
+  method: 'get',
   path: '/.well-known/jwks.json',
   operationId: 'getPublicKeys',
   summary: 'The public keys of the broker (RFC 7517)',
@@ -52,6 +55,7 @@ const publicKeys = createRoute({
 });
 const resourceMetadata = createRoute({
   ...common,
+  method: 'get',
   path: '/.well-known/oauth-protected-resource/a2a/{provider}/{agent}',
   operationId: 'getProtectedResourceMetadata',
   summary: 'Where tokens for an agent come from (RFC 9728)',

@@ -20,9 +20,17 @@ describe.each(engines)('commission on $name', (engine) => {
 
   it('on the sum: a thousand lines of 33 cents at 15 % are 4950 cents, not 5000', async () => {
     await contract(1500, '2026-01');
-    const tenants = Array.from({ length: 1000 }, (_, n) => `t${n}`);
-    for (const tenant of tenants) world.plans.set(`${tenant} skyways/flights`, 'basic');
-    await report(world, ...tenants.map((tenant) => ({ id: tenant, tenant })));
+    const agents = Array.from({ length: 10 }, (_, n) => `skyways/a${n}`);
+    const models = Array.from({ length: 100 }, (_, n) => ({ model: `m${n}` }));
+    const prices = models.map((where) => perUnit('tokens', '0.33', where));
+    await sell(world, 'many', prices);
+    for (const agent of agents) world.plans.set(`acme ${agent}`, 'many');
+    await report(
+      world,
+      ...agents.flatMap((agent) =>
+        models.map((dimensions) => ({ id: `${agent} ${dimensions.model}`, agent, dimensions })),
+      ),
+    );
     await close(world, '2026-01');
     expect(await settled('2026-01')).toEqual([['33000', '4950', '28050']]);
     expect((await booksOf(world, '2026-01')).settlements[0]?.lines).toHaveLength(1000);

@@ -6,7 +6,7 @@ import { Capture, ioOf, type Outcome, operatorCli } from './run.ts';
 import { openStory, type Story } from './story.ts';
 
 /** Commands that call no management API, or a broker of their own; each has tests of its own. */
-const others = ['serve', 'init', 'doctor', 'demo', 'help'];
+const others = ['serve', 'init', 'doctor', 'demo', 'backup', 'restore', 'migrate', 'help'];
 
 let story: Story;
 let called: string[];

@@ -49,12 +49,12 @@ describe('a broker that is killed while the bus is down', () => {
     fake.judge(() => undefined);
     broker = await startBroker(options);
     await vi.waitFor(() => expect(fake.taken.length).toBeGreaterThanOrEqual(12), {
-      timeout: 40_000,
+      timeout: 90_000,
       interval: 20,
     });
     const events = fake.taken.map(({ Detail }) => JSON.parse(Detail) as EventEnvelope);
     expect(Object.fromEntries(firstArrivals(events))).toEqual(
       Object.fromEntries(tenants.map((id) => [`tenant:${id}`, [1, 2, 3, 4]])),
     );
-  }, 60_000);
+  }, 120_000);
 });

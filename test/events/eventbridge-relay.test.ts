@@ -59,7 +59,7 @@ describe.each(engines)('from $name to EventBridge', (engine) => {
     relay.start();
     for (let round = 0; round < 5; round++)
       for (const tenant of tenants) await changeTenant(through, clock, tenant);
-    await vi.waitFor(async () => expect(await waiting(store)).toEqual([]), { timeout: 25_000, interval: 20 });
+    await vi.waitFor(async () => expect(await waiting(store)).toEqual([]), { timeout: 50_000, interval: 20 });
 
     const events = fake.taken.map(({ Detail }) => JSON.parse(Detail) as EventEnvelope);
     expect(Object.fromEntries(firstArrivals(events))).toEqual(
@@ -68,5 +68,5 @@ describe.each(engines)('from $name to EventBridge', (engine) => {
     // Only what was taken and not confirmed came again.
     expect(events.length).toBeGreaterThan(30);
     expect(events.length).toBeLessThanOrEqual(30 + 10);
-  }, 30_000);
+  }, 60_000);
 });

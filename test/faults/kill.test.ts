@@ -6,7 +6,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { scriptedAgent, type ScriptedAgent } from '../support/agent.ts';
 import { freePort, operatorToken, startBroker } from '../support/broker-process.ts';
 import { agentUnderLoad, createLoad } from '../support/load.ts';
-import { call, type Market, openMarket } from '../support/market.ts';
+import { openMarket } from '../support/market.ts';
+import { cents, openShop } from './shop.ts';
 import { closeAll, usageByApi, verifyByApi, verifyInStore } from './verify-load.ts';
 
 let agent: ScriptedAgent;
@@ -25,27 +26,6 @@ afterEach(async () => {
 const rounds = 4;
 /** On a machine that is busy with other things, fewer rounds have to do; at least two. */
 const roundsMs = 15_000;
-/** Of one unit, in the plan below. */
-const cents = { calls: 1n, searches: 25n };
-
-async function openShop(market: Market) {
-  await call(market, 'POST', '/v1/meters', { key: 'searches', aggregation: 'sum', unit: 'searches' });
-  await call(market, 'POST', '/v1/plans', {
-    key: 'basic',
-    currency: 'EUR',
-    prices: [
-      { meter: 'calls', model: 'per_unit', unitAmount: '0.01' },
-      { meter: 'searches', model: 'per_unit', unitAmount: '0.25' },
-    ],
-  });
-  await call(market, 'POST', '/v1/providers/skyways/contracts', {
-    commissionBps: 1500,
-    currency: 'EUR',
-    from: '2026-01',
-  });
-  return Promise.all(['acme', 'globex', 'initech'].map((id) => market.addTenant(id, { plan: 'basic' })));
-}
-
 it('kill -9 under load, again and again: what was acknowledged is there, once', async () => {
   const port = await freePort();
   let broker = await startBroker({ directory, port });

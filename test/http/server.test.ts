@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -189,11 +188,4 @@ it('refuses connections beyond its number', async () => {
   await third.closed;
   lines[0]?.socket.write(get);
   await expect.poll(() => lines[0]?.text()).toContain('done');
-});
-
-it('shows operators the limits that are in force', async () => {
-  const page = await readFile('docs/limits.md', 'utf8');
-  const { check: _, connections, ...times } = serverLimits;
-  for (const ms of Object.values(times)) expect(page).toContain(`| ${ms / 1000} s`);
-  expect(page).toContain(`| ${connections.toLocaleString('en')} `);
 });

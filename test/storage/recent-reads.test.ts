@@ -23,7 +23,8 @@ beforeEach(() => {
   shared = openMemoryStore({ clock });
   asked = [];
   gate = Promise.resolve();
-  const watched = overStore(shared, {
+  const watched: Store = {
+    ...shared,
     capabilities: { engine: 'dynamodb', shared: true },
     get: async (key, options) => {
       expect(options?.consistency).not.toBe('eventual');
@@ -41,14 +42,9 @@ beforeEach(() => {
       await gate;
       return shared.commit(writes);
     },
-  });
+  };
   ours = recentReads(watched, clock);
 });
-
-/** The store with some of its operations replaced. */
-function overStore(store: Store, change: Partial<Store>): Store {
-  return { ...store, ...change };
-}
 
 const write = (store: Store, value: unknown, key: Key = place) =>
   store.commit([{ op: 'put', ...key, value }]);
@@ -125,13 +121,14 @@ describe('recent reads', () => {
 
   it('keep nothing of a commit that failed: it may have happened', async () => {
     const store = recentReads(
-      overStore(shared, {
+      {
+        ...shared,
         capabilities: { engine: 'dynamodb', shared: true },
         commit: async (writes) => {
           await shared.commit(writes);
           throw new StorageError('unavailable', 'no answer came');
         },
-      }),
+      },
       clock,
     );
     await write(shared, 'before');

@@ -4,6 +4,7 @@ import { masterKeyPath, readMasterKey } from '../../config/master-key.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { systemIds } from '../../kernel/ids.ts';
 import type { Store } from '../../storage/port.ts';
+import { findUnfinished, unfinishedMessage } from '../../storage/transfer/unfinished.ts';
 import { checkMasterKey, MasterKeyError } from '../../trust/index.ts';
 import { Failure } from '../failure.ts';
 import { type Check, fail, failOf, ok } from './check.ts';
@@ -14,13 +15,15 @@ export interface StoreFindings {
   readonly wasOperatorTokenMade: boolean;
 }
 
-/** What any store tells of the configuration: whether the master key is its own, and the clock not behind it. */
+/** What any store tells: whether it was copied to its end, the master key is its own, and the clock not behind it. */
 export async function examineContents(
   config: Config,
   store: Store | undefined,
   clock: Clock,
 ): Promise<readonly Check[]> {
+  const unfinished = store === undefined ? undefined : await findUnfinished(store);
   return [
+    ...(unfinished === undefined ? [] : [fail('store contents', unfinishedMessage(unfinished.value))]),
     await checkKey(config, store),
     judgeClock(clock.now(), store === undefined ? undefined : await newestEntry(store, clock)),
   ];

@@ -17,7 +17,8 @@ import {
 import { checkDataFile, checkLockFile, dataFilePath } from './data-file.ts';
 import { decodeEntry, encodeEntry, type Entry, toRecord } from './entry.ts';
 import { expiryKey, expiryScanEnd, recordKey, recordKeyOf } from './keys.ts';
-import { listRecords, scanRecords } from './pages.ts';
+import { type LmdbLook, lookAt } from './look.ts';
+import { listRecords, type Reading, scanRecords } from './pages.ts';
 import { createWriteWatch } from './write-watch.ts';
 
 export interface LmdbOptions {
@@ -28,6 +29,17 @@ export interface LmdbOptions {
   readonly writeTimeoutMs?: number;
   /** For looking only: nothing is made, and a commit is refused. Throws when there is nothing to read. */
   readonly readOnly?: boolean;
+  /**
+   * With `readOnly`: every read sees the moment of the opening, whatever is written meanwhile. Until it is closed, space that the
+   * broker frees is not used again.
+   */
+  readonly snapshot?: boolean;
+}
+
+export interface LmdbStore extends Store {
+  /** Removes some of what has expired; answers how many records. */
+  sweep(): Promise<number>;
+  look(): LmdbLook;
 }
 
 const defaultWriteTimeoutMs = 30_000;
@@ -40,7 +52,7 @@ const sweepBatch = 2000;
  * inside LMDB's single write transaction. Throws `StorageError`: `corrupt` when the file there is not a whole store,
  * `unavailable` when it cannot be opened.
  */
-export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<number> } {
+export function openLmdbStore(options: LmdbOptions): LmdbStore {
   const path = dataFilePath(options.directory);
   const readOnly = options.readOnly ?? false;
   checkLockFile(path);
@@ -60,6 +72,10 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
     encoding: 'string',
   });
 
+  const pinned = readOnly && options.snapshot === true ? records.useReadTransaction() : undefined;
+  const moment = pinned === undefined ? undefined : { transaction: pinned };
+  const reading: Reading = { records, clock: options.clock, moment };
+
   // Unique across restarts and processes without reading anything: a fresh prefix for each opening, then a count.
   const opening = randomBytes(9).toString('base64url');
   let commits = 0;
@@ -73,7 +89,7 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
   }
 
   function live(key: Buffer): Entry | undefined {
-    const text = records.get(key);
+    const text = records.get(key, moment);
     if (text === undefined) return undefined;
     const entry = decodeEntry(text);
     return entry.expiresAt !== undefined && entry.expiresAt * 1000 <= options.clock.now() ? undefined : entry;
@@ -175,12 +191,12 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
 
     list: listWith(async <T>(partition: string, listOptions: ListOptions) => {
       assertUsable();
-      return listRecords<T>(records, options.clock, partition, listOptions);
+      return listRecords<T>(reading, partition, listOptions);
     }),
 
     async scan<T>(scanOptions?: ScanOptions): Promise<Page<T>> {
       assertUsable();
-      return scanRecords<T>(records, options.clock, scanOptions);
+      return scanRecords<T>(reading, scanOptions);
     },
 
     async commit(writes: readonly Write[]): Promise<CommitResult> {
@@ -192,10 +208,13 @@ export function openLmdbStore(options: LmdbOptions): Store & { sweep(): Promise<
 
     sweep,
 
+    look: () => lookAt(root),
+
     async close() {
       if (state === 'closed') return;
       state = 'closed';
       clearInterval(sweeper);
+      pinned?.done();
       await root.close();
     },
   };

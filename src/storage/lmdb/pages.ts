@@ -1,13 +1,19 @@
-import type { Database } from 'lmdb';
+import type { Database, Transaction } from 'lmdb';
 import type { Clock } from '../../kernel/clock.ts';
 import { decodeCursor, decodeScanCursor, encodeCursor, encodeScanCursor, pageSize } from '../limits.ts';
 import type { ListOptions, Page, ScanOptions, StoredRecord } from '../port.ts';
 import { decodeEntry, toRecord } from './entry.ts';
 import { keyOf, recordKey, sortOf } from './keys.ts';
 
+/** What is read, and as of when: the transaction's moment, or now. */
+export interface Reading {
+  readonly records: Database<string, Buffer>;
+  readonly clock: Clock;
+  readonly moment?: { readonly transaction: Transaction } | undefined;
+}
+
 export function listRecords<T>(
-  records: Database<string, Buffer>,
-  clock: Clock,
+  { records, clock, moment }: Reading,
   partition: string,
   options: ListOptions,
 ): Page<T> {
@@ -23,7 +29,7 @@ export function listRecords<T>(
     ? { start: resume ?? last, end: first, reverse, exclusiveStart: true, inclusiveEnd: true }
     : { start: resume ?? first, end: last, exclusiveStart: resume !== undefined };
   const items: StoredRecord<T>[] = [];
-  for (const { key, value } of records.getRange(range)) {
+  for (const { key, value } of records.getRange({ ...range, ...moment })) {
     const entry = decodeEntry(value);
     if (entry.expiresAt !== undefined && entry.expiresAt * 1000 <= clock.now()) continue;
     const full = items[limit - 1];
@@ -34,18 +40,14 @@ export function listRecords<T>(
 }
 
 /** One page of everything, in key order. */
-export function scanRecords<T>(
-  records: Database<string, Buffer>,
-  clock: Clock,
-  options: ScanOptions = {},
-): Page<T> {
+export function scanRecords<T>({ records, clock, moment }: Reading, options: ScanOptions = {}): Page<T> {
   const limit = pageSize(options);
   const range =
     options.cursor === undefined
       ? {}
       : { start: recordKey(decodeScanCursor(options.cursor)), exclusiveStart: true };
   const items: StoredRecord<T>[] = [];
-  for (const { key, value } of records.getRange(range)) {
+  for (const { key, value } of records.getRange({ ...range, ...moment })) {
     const entry = decodeEntry(value);
     if (entry.expiresAt !== undefined && entry.expiresAt * 1000 <= clock.now()) continue;
     const last = items[limit - 1];
