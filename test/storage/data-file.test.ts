@@ -117,12 +117,12 @@ describe('a store opened for reading', () => {
   });
 
   it.each([
-    ['missing', undefined],
-    ['empty', ''],
-  ])('does not make a store where it is %s', async (_, content) => {
+    ['missing', undefined, { name: 'ConfigError' }],
+    ['empty', '', { name: 'StorageError', code: 'unavailable' }],
+  ])('does not make a store where it is %s', async (_, content, refusal) => {
     if (content !== undefined) await writeFile(file, content);
     await expect(openLmdbStoreForReading({ clock, directory })).rejects.toThrow(
-      expect.objectContaining({ code: 'unavailable' }),
+      expect.objectContaining(refusal),
     );
     expect(await readdir(directory)).toEqual(content === undefined ? [] : ['broker.mdb']);
   });
