@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/dynamodb-setup.ts'],
     setupFiles: ['test/support/network-guard.ts'],
-    testTimeout: 15_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // What is waited for comes at once on an idle machine; a busy one must not turn that into a failure.
     expect: { poll: { interval: 20, timeout: 10_000 } },
     // Two cores on the smallest machine we promise: more workers only make each test slower.

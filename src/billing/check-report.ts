@@ -1,5 +1,4 @@
 import { err, ok, type Result } from '../kernel/result.ts';
-import { parseRfc3339 } from '../kernel/rfc3339.ts';
 import type { Delegation } from '../trust/index.ts';
 import type { BillingContext } from './deps.ts';
 import type { Rejection, UsageEvent } from './z-usage-event.ts';
@@ -23,7 +22,8 @@ interface Report {
   /** The only source that is the provider's. */
   readonly source: string;
   readonly event: UsageEvent;
-  /** Epoch milliseconds. */
+  /** Its time; epoch milliseconds. */
+  readonly at: number;
   readonly now: number;
 }
 
@@ -31,15 +31,14 @@ interface Report {
 export async function checkReport(
   context: BillingContext,
   findDelegation: (id: string) => Promise<Delegation | undefined>,
-  { provider, source, event, now }: Report,
+  { provider, source, event, at, now }: Report,
 ): Promise<Result<Delegation, Refusal>> {
   if (event.source !== source || event.providerid !== provider)
     return refuse('source_not_yours', `source must be ${source}, providerid ${provider}.`, false);
   const subject = `${event.tenantid}/${event.agentid}`;
   if (event.subject !== undefined && event.subject !== subject)
     return refuse('subject_mismatch', `subject must be ${subject}, or absent.`);
-  const at = parseRfc3339(event.time);
-  if (at === undefined || at < now - oldestMs || at > now + newestMs)
+  if (at < now - oldestMs || at > now + newestMs)
     return refuse('time_out_of_range', 'time must be within the last 35 days.');
   for (const key of Object.keys(event.data.quantities)) {
     const meter = await context.meters.find(key);

@@ -1,5 +1,4 @@
 import type { JsonValue } from '../kernel/json.ts';
-import { parseRfc3339 } from '../kernel/rfc3339.ts';
 import type { Delegation } from '../trust/index.ts';
 import { checkReport, type Refusal } from './check-report.ts';
 import type { BillingContext } from './deps.ts';
@@ -35,9 +34,9 @@ export async function ingestUsage(
       results[index] = read.refused;
       continue;
     }
-    const { event } = read;
-    const checked = await checkReport(context, findDelegation, { provider, source, event, now });
-    if (checked.ok) facts.push({ index, event, fact: factOf(event, checked.value, now) });
+    const { event, at } = read;
+    const checked = await checkReport(context, findDelegation, { provider, source, event, at, now });
+    if (checked.ok) facts.push({ index, event, fact: factOf(read, checked.value, now) });
     else {
       if (checked.error.keep) keep(event, checked.error.reason);
       results[index] = refused(event.id, checked.error);
@@ -77,7 +76,11 @@ function resultOf(id: string, outcome: Appended): EventResult {
   };
 }
 
-function factOf(event: UsageEvent, delegation: Delegation, now: number): NewUsage {
+function factOf(
+  { event, at }: { readonly event: UsageEvent; readonly at: number },
+  delegation: Delegation,
+  now: number,
+): NewUsage {
   const { quantities, dimensions } = event.data;
   return {
     key: usageKey(event.source, event.id),
@@ -88,14 +91,14 @@ function factOf(event: UsageEvent, delegation: Delegation, now: number): NewUsag
     provider: event.providerid,
     agent: event.agentid,
     callId: event.callid ?? event.delegationid,
-    ...(event.correlationid === undefined ? {} : { correlationId: event.correlationid }),
     txn: delegation.txn,
     delegationId: event.delegationid,
-    at: parseRfc3339(event.time) ?? now,
+    at,
     recordedAt: now,
     quantities: Object.fromEntries(
       Object.entries(quantities).map(([meter, text]) => [meter, requireQuantity(text)]),
     ),
+    ...(event.correlationid === undefined ? {} : { correlationId: event.correlationid }),
     ...(dimensions === undefined ? {} : { dimensions }),
   };
 }

@@ -47,7 +47,8 @@ export function createLedger(deps: {
         .filter(({ key }) => !known.has(key))
         .map((fact): UsageRecord => {
           const chargePeriod = periodOf(fact.at);
-          return { ...fact, period: postsTo(chargePeriod, frontier), chargePeriod };
+          // The copy comes last: members that are added to one cost several times as much, here and when it becomes text.
+          return { period: postsTo(chargePeriod, frontier), chargePeriod, ...fact };
         });
       await usage.writeIndexes(records);
       const writes = [

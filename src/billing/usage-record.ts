@@ -44,16 +44,12 @@ export function usageKey(source: string, id: string): string {
 }
 
 /**
- * Of what the sender said, without when we heard it: the same fact told again has the same digest. Digests are kept, so the order
- * of the members here is for ever.
+ * Of what was said under a key, without when we heard it: the same fact told again has the same digest. Digests are kept, so the
+ * order of the members here is for ever.
  */
 export function digestOf(fact: NewUsage): string {
   const told = {
-    kind: fact.kind,
-    id: fact.id,
-    source: fact.source,
     tenant: fact.tenant,
-    provider: fact.provider,
     agent: fact.agent,
     callId: fact.callId,
     correlationId: fact.correlationId,
@@ -61,10 +57,12 @@ export function digestOf(fact: NewUsage): string {
     delegationId: fact.delegationId,
     at: fact.at,
     quantities: sorted(fact.quantities),
-    dimensions: sorted(fact.dimensions ?? {}),
-  } satisfies Record<keyof Omit<NewUsage, 'key' | 'recordedAt'>, unknown>;
+    dimensions: fact.dimensions && sorted(fact.dimensions),
+  } satisfies Record<Exclude<keyof NewUsage, SaidByTheKey | 'recordedAt'>, unknown>;
   return sha256(JSON.stringify(told));
 }
+
+type SaidByTheKey = 'key' | 'kind' | 'id' | 'source' | 'provider';
 
 function sorted(values: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
   return Object.entries(values).toSorted(([a], [b]) => (a < b ? -1 : 1));

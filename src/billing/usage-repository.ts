@@ -1,6 +1,7 @@
 import { BoundedCache } from '../kernel/bounded-cache.ts';
 import { maxKeysPerRead, type Store, type Write } from '../storage/port.ts';
 import { type Shards, shardsOf } from '../storage/shards.ts';
+import { commitAll } from './line-pages.ts';
 import { everything, type Listed, type PageRequest } from './paging.ts';
 import type { PeriodKey } from './period.ts';
 import type { UsageRecord } from './usage-record.ts';
@@ -18,7 +19,7 @@ export function usageShards(period: PeriodKey, tenant: string): Shards {
 
 /** Keys: see docs/storage/billing.md. */
 export function createUsageRepository(store: Store) {
-  /** Index records that are surely there. They are written once per process and period, and never go. */
+  /** Period, tenant and provider whose index records are surely there. They are written once per process, and never go. */
   const indexed = new BoundedCache<true>(50_000);
   const keyOf = (key: string) => ({ partition: `usage-key#${key}`, sort: 'key' });
   const periodIndex = (period: PeriodKey) => ({ partition: 'usage-periods', sort: period });
@@ -43,19 +44,22 @@ export function createUsageRepository(store: Store) {
 
     /** Before the facts, so that none is ever without its index; an index without facts does no harm. */
     writeIndexes: async (facts: readonly UsageRecord[]): Promise<void> => {
-      const places = new Map<string, Write>();
-      for (const { period, tenant, provider } of facts)
+      const fresh = new Map<string, UsageRecord>();
+      for (const fact of facts) {
+        const name = `${fact.period} ${fact.tenant} ${fact.provider}`;
+        if (indexed.get(name) === undefined) fresh.set(name, fact);
+      }
+      if (fresh.size === 0) return;
+      const writes = new Map<string, Write>();
+      for (const { period, tenant, provider } of fresh.values())
         for (const place of [
           periodIndex(period),
           { partition: `usage-tenants#${period}`, sort: tenant },
           { partition: `usage-tenants-of#${period}#${provider}`, sort: tenant },
-        ]) {
-          const name = `${place.partition} ${place.sort}`;
-          if (indexed.get(name) === undefined) places.set(name, { op: 'put', ...place, value: null });
-        }
-      if (places.size === 0) return;
-      await store.commit([...places.values()]);
-      for (const name of places.keys()) indexed.set(name, true);
+        ])
+          writes.set(`${place.partition} ${place.sort}`, { op: 'put', ...place, value: null });
+      await commitAll(store, [...writes.values()]);
+      for (const name of fresh.keys()) indexed.set(name, true);
     },
 
     insertFact: (record: UsageRecord, digest: string): readonly Write[] => {

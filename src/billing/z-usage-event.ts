@@ -38,7 +38,7 @@ export const usageEventSchema = z
       .openapi({ description: '`{tenantid}/{agentid}`', example: 'acme/skyways/flights' }),
     time: z
       .string()
-      .refine((text) => parseRfc3339(text) !== undefined, 'must be an RFC 3339 time')
+      .max(64)
       .openapi({ format: 'date-time', description: 'When it happened; at most 35 days ago' }),
     datacontenttype: z
       .string()
@@ -108,20 +108,22 @@ export const eventResultSchema = z.object({
 
 export type EventResult = z.output<typeof eventResultSchema>;
 
-/** The event, or why it is none. */
-export function readEvent(value: JsonValue): { event: UsageEvent } | { refused: EventResult } {
+/** The event, and its `time` in epoch milliseconds; or why it is none. */
+export function readEvent(
+  value: JsonValue,
+): { readonly event: UsageEvent; readonly at: number } | { readonly refused: EventResult } {
   if (!isJsonObject(value)) return refuse(undefined, 'an event is a JSON object');
   const strange = strangeAttribute(value);
   if (strange !== undefined) return refuse(value, strange);
   const decoded = withDecodedData(unsetNulls(value));
   if (!decoded.ok) return refuse(value, decoded.error);
   const parsed = usageEventSchema.safeParse(decoded.value);
-  if (parsed.success) return { event: parsed.data };
-  const [issue] = parsed.error.issues;
-  return refuse(
-    value,
-    issue === undefined ? 'is not valid' : `${issue.path.join('.') || 'event'}: ${issue.message}`,
-  );
+  if (!parsed.success) {
+    const [{ path, message } = { path: [], message: 'is not valid' }] = parsed.error.issues;
+    return refuse(value, `${path.join('.') || 'event'}: ${message}`);
+  }
+  const at = parseRfc3339(parsed.data.time);
+  return at === undefined ? refuse(value, 'time: must be an RFC 3339 time') : { event: parsed.data, at };
 }
 
 function refuse(event: JsonObject | undefined, detail: string): { refused: EventResult } {

@@ -120,7 +120,7 @@ describe.each(engines)('a close that is interrupted, on $name', (engine) => {
     }
     expect(JSON.stringify(await andMarch(world))).toBe(expected.books);
     await world.dispose();
-  });
+  }, 120_000);
 
   it('by another run that does all of it, at any commit, and then goes on', async () => {
     const expected = await undisturbed(engine);
@@ -171,7 +171,7 @@ describe.each(engines)('a close that is interrupted, on $name', (engine) => {
     for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
     expect(JSON.stringify(await andMarch(world))).toBe(expected.books);
     await world.dispose();
-  });
+  }, 120_000);
 });
 
 describe('a close that is resumed after a price changed', () => {

@@ -38,16 +38,20 @@ it('a close that is killed in the middle goes on to the very same books', async 
   expect(await broker.stop()).toBe(0);
   await cp(original, copy, { recursive: true });
 
-  const close = () => call(market, 'POST', `/v1/billing/periods/${period}/close`, { early: true });
-  const state = async () =>
-    (await call<{ state: string }>(market, 'GET', `/v1/billing/periods/${period}`)).state;
-  broker = await startBroker({ directory: copy, port });
-  await close();
-  const expected = await allOfIt(market, period);
+  const path = `/v1/billing/periods/${period}`;
+  const close = (at = market) => call(at, 'POST', `${path}/close`, { early: true });
+  const state = async () => (await call<{ state: string }>(market, 'GET', path)).state;
+  const [undisturbed, restarted] = await Promise.all([
+    startBroker({ directory: copy, port: await freePort() }),
+    startBroker({ directory: original, port }),
+  ]);
+  broker = restarted;
+  const reference = { ...market, url: undisturbed.url };
+  await close(reference);
+  const expected = await allOfIt(reference, period);
   expect(expected.documents).toHaveLength(11);
-  await broker.stop();
+  await undisturbed.stop();
 
-  broker = await startBroker({ directory: original, port });
   const interruptedAfter: number[] = [];
   const seen = new Map<string, string>();
   for (const afterMs of [0, 30]) {
