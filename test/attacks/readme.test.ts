@@ -7,6 +7,6 @@ it('the map of attacks has every file, and no other', async () => {
     (name) => name.endsWith('.test.ts') && name !== 'readme.test.ts',
   );
   const readme = await readFile(new URL('README.md', directory), 'utf8');
-  const mapped = [...readme.matchAll(/\]\(([\w-]+\.test\.ts)\)/g)].map(([, name]) => name);
+  const mapped = [...readme.matchAll(/\]\(([\w-]+\.test\.ts)\)/g)].map(([, name = '']) => name);
   expect([...new Set(mapped)].toSorted()).toEqual(files.toSorted());
 });
