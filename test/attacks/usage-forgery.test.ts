@@ -21,9 +21,16 @@ describe('usage is billed against a call that the reporter received', () => {
     ['another agent of its own', () => ({ agentid: 'skyways/cruises' })],
     ['an agent of another provider', () => ({ agentid: 'lodging/hotels' })],
     ['a delegation that was never issued', () => ({ delegationid: 'A'.repeat(43) })],
+    ['another root of the chain', () => ({ delegationroot: stage.delegations.globex })],
+    ['another depth of the chain', () => ({ delegationdepth: 3 })],
     ['a time before the call', () => ({ time: new Date(Date.now() - 3_600_000).toISOString() })],
   ])('not with %s', async (_, change) => {
     expect(await stage.rejection(change())).toBe(`422 ${mismatch}`);
+  });
+
+  it('not when it names another in its subject', async () => {
+    for (const subject of ['globex/skyways/flights', 'acme/lodging/hotels', 'acme', 'ACME/skyways/flights'])
+      expect(await stage.rejection({ subject })).toBe('422 subject_mismatch');
   });
 
   it('not against the caller’s own token, which the provider never saw', async () => {
