@@ -28,6 +28,8 @@ export async function beginClose(
   if (existing !== undefined) return existing;
   const closingAt = context.clock.now();
   const frontier = await context.periods.frontier();
+  // Another closer began since we looked: its record came with this frontier.
+  if (frontier.closedThrough === period) return beginClose(context, period, options);
   // A month that a later one was closed over has no usage and can get none: its close is an empty one.
   const isPassed = frontier.closedThrough !== undefined && period < frontier.closedThrough;
   if (!isPassed) {

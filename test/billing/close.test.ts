@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { auditEntries } from '../support/audit-entries.ts';
+import type { Key, ReadOptions } from '../../src/storage/port.ts';
 import { engines } from '../support/stores.ts';
 import { booksOf, close, due, hashOfAnswer, linesOf, perUnit, report, sell } from './books.ts';
 import { watchCommits } from './watched-store.ts';
@@ -290,5 +291,30 @@ describe.each(engines)('the close of a month on $name', (engine) => {
       'period.close.begin',
       'period.close',
     ]);
+  });
+
+  it('is one close when another process begins it between our two looks', async () => {
+    await report(world, { id: 'a' });
+    world.clock.set(due('2026-01'));
+    let isFirst = true;
+    const between = {
+      ...world.store,
+      get: async <T>(key: Key, options?: ReadOptions) => {
+        if (isFirst && key.partition.startsWith('billing-frontier')) {
+          isFirst = false;
+          const dying = watchCommits(world.store, async (_, pass) => {
+            await pass();
+            throw new Error('it dies as soon as it has begun');
+          });
+          await expect(
+            world.reopen(dying).closePeriod('2026-01', { early: false, by: operator }),
+          ).rejects.toThrow('it dies');
+        }
+        return world.store.get<T>(key, options);
+      },
+    };
+    const closed = await world.reopen(between).closePeriod('2026-01', { early: false, by: operator });
+    expect(isFirst).toBe(false);
+    expect(closed.state).toBe('closed');
   });
 });
