@@ -1,5 +1,5 @@
 import { getRequestListener } from '@hono/node-server';
-import { createAudit } from './audit/index.ts';
+import { chainEntries, createAudit } from './audit/index.ts';
 import { auditRoutes } from './audit/routes.ts';
 import { createBilling } from './billing/index.ts';
 import { billingRoutes } from './billing/routes.ts';
@@ -69,9 +69,8 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const engine = overrides.store ?? (await openStore(config, clock));
   const bus = overrides.bus ?? (await openBus(config, log));
   const relay = createRelay({ store: engine, bus, clock, log, random: Math.random });
-  const store = ringOnCommit(sealCursors(recentReads(engine, clock), masterKey), (shard) =>
-    relay.wake(shard),
-  );
+  const rung = ringOnCommit(sealCursors(recentReads(engine, clock), masterKey), (shard) => relay.wake(shard));
+  const store = chainEntries(rung, ids);
   const outbound =
     overrides.outbound ?? createOutbound({ log, allowPrivateNetwork: config.BROKER_ALLOW_PRIVATE_NETWORK });
 

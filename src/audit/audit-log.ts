@@ -1,36 +1,9 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
-import type { JsonValue } from '../kernel/json.ts';
 import type { Principal } from '../kernel/principal.ts';
-import type { Page, Store, Write } from '../storage/port.ts';
-import { type Shards, shardsOf } from '../storage/shards.ts';
-
-/** One decision or change. Never holds a token, a key or an assertion: ids and digests of them at most. */
-export interface AuditEntry {
-  /** What was attempted: `noun.verb`, such as `token.exchange`, `agreement.revoke`. */
-  readonly action: string;
-  readonly outcome: 'allowed' | 'refused';
-  /** The rule or error code that decided. */
-  readonly reason?: string;
-  /** Who: a client id, or `operator`. */
-  readonly actor?: string;
-  readonly client?: string;
-  readonly tenant?: string;
-  readonly provider?: string;
-  /** `provider/agent`. */
-  readonly agent?: string;
-  readonly txn?: string;
-  /** The inputs that mattered, small and flat. */
-  readonly detail?: Readonly<Record<string, JsonValue>>;
-  /** Inputs that tell of other parties, such as that an id is somebody else's: the operator alone reads them. */
-  readonly restricted?: Readonly<Record<string, JsonValue>>;
-}
-
-export interface AuditRecord extends AuditEntry {
-  readonly id: string;
-  /** Epoch milliseconds. */
-  readonly at: number;
-}
+import type { Page, ScanOptions, Store, Write } from '../storage/port.ts';
+import { createAuditRepository, entryWrites, viewFields } from './audit-repository.ts';
+import type { AuditEntry, AuditRecord } from './entry.ts';
 
 export interface AuditQuery {
   readonly tenant?: string;
@@ -56,22 +29,12 @@ export interface Audit {
    * and the rest applied.
    */
   list(query: AuditQuery): Promise<Page<AuditRecord>>;
+  /** All as they are stored, oldest first: to check the chain by. */
+  export(page: ScanOptions): Promise<Page<AuditRecord>>;
 }
 
 export function auditActor(principal: Principal): string {
   return principal.kind === 'operator' ? 'operator' : principal.clientId;
-}
-
-const indexed = ['txn', 'client', 'tenant', 'provider'] as const;
-
-type View = (typeof indexed)[number];
-
-/** Entries come in the order of time from everywhere at once: each list is spread as far as its busiest writers need. */
-const spread = { provider: 8, tenant: 8, client: 4, txn: 1 } as const satisfies Record<View, number>;
-const all = shardsOf('audit', 16);
-
-function shardsOfView(view: View, value: string | undefined): Shards {
-  return shardsOf(`audit-${view}#${value}`, spread[view]);
 }
 
 export function createAudit(deps: {
@@ -79,19 +42,9 @@ export function createAudit(deps: {
   readonly clock: Clock;
   readonly ids: Ids;
 }): Audit {
-  function writes(entry: AuditEntry): readonly Write[] {
-    const record: AuditRecord = { id: deps.ids.next('aud'), at: deps.clock.now(), ...entry };
-    const views = indexed.flatMap((field) => {
-      const value = entry[field];
-      return value === undefined ? [] : [shardsOfView(field, value)];
-    });
-    return [all, ...views].map((shards) => ({
-      op: 'put',
-      partition: shards.of(record.id),
-      sort: record.id,
-      value: record,
-    }));
-  }
+  const repository = createAuditRepository(deps.store);
+  const writes = (entry: AuditEntry) =>
+    entryWrites({ id: deps.ids.next('aud'), at: deps.clock.now(), ...entry });
 
   return {
     writes,
@@ -101,17 +54,21 @@ export function createAudit(deps: {
     },
 
     async list(query) {
-      const view = query.view ?? indexed.find((field) => query[field] !== undefined);
-      const shards = view === undefined ? all : shardsOfView(view, query[view]);
-      const page = await deps.store.list<AuditRecord>(shards.all, {
-        reverse: true,
+      const page = {
         limit: query.limit ?? 50,
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
-      });
-      const items = page.items.filter(({ value }) =>
-        indexed.every((field) => query[field] === undefined || value[field] === query[field]),
+      };
+      const view = query.view ?? viewFields.find((field) => query[field] !== undefined);
+      const { items, cursor } =
+        view === undefined
+          ? await repository.newestFirst(page)
+          : await repository.ofView(view, query[view] ?? '', page);
+      const fitting = items.filter(({ value }) =>
+        viewFields.every((field) => query[field] === undefined || value[field] === query[field]),
       );
-      return page.cursor === undefined ? { items } : { items, cursor: page.cursor };
+      return cursor === undefined ? { items: fitting } : { items: fitting, cursor };
     },
+
+    export: (page) => repository.oldestFirst(page),
   };
 }

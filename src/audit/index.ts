@@ -1,1 +1,4 @@
-export { type Audit, type AuditEntry, createAudit, auditActor } from './audit-log.ts';
+export { type Audit, auditActor, createAudit } from './audit-log.ts';
+export { chainEntries } from './chain-entries.ts';
+export type { AuditEntry, AuditRecord, Place } from './entry.ts';
+export { type ChainReport, createChainVerifier } from './verify-chain.ts';

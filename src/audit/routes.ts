@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { requireParty, requireScope } from '../api/guards.ts';
+import { requireOperator, requireParty, requireScope } from '../api/guards.ts';
 import { createRouter, type Router } from '../api/router.ts';
 import {
   answers,
@@ -14,7 +14,8 @@ import {
 import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
 import type { Page } from '../storage/port.ts';
-import type { Audit, AuditQuery, AuditRecord } from './audit-log.ts';
+import type { Audit, AuditQuery } from './audit-log.ts';
+import type { AuditRecord } from './entry.ts';
 
 const auditEntrySchema = z
   .object({
@@ -32,6 +33,26 @@ const auditEntrySchema = z
     detail: z.record(z.string(), z.unknown()).optional(),
   })
   .openapi('AuditEntry');
+
+const placeSchema = z.object({ log: z.string(), seq: z.int(), hash: z.string() });
+
+const storedEntrySchema = auditEntrySchema
+  .omit({ at: true })
+  .extend({
+    at: z.int().openapi({ description: 'Epoch milliseconds, as it is hashed' }),
+    restricted: z.record(z.string(), z.unknown()).optional(),
+    chain: z
+      .object({
+        log: z.string(),
+        seq: z.int(),
+        prev: z.string(),
+        settled: z.int(),
+        skipped: z.array(placeSchema.omit({ log: true })).optional(),
+        after: z.array(placeSchema).optional(),
+      })
+      .optional(),
+  })
+  .openapi('StoredAuditEntry');
 
 const filterSchema = pageQuerySchema.extend({
   tenant: slugSchema.optional().openapi({ description: 'Only what concerns this tenant' }),
@@ -61,6 +82,17 @@ const listTenantAudit = createRoute({
   responses: { 200: answers(pageOf(auditEntrySchema), 'One page'), ...problems(400, 401, 403) },
 });
 
+const exportAudit = createRoute({
+  method: 'get',
+  path: '/v1/audit/export',
+  operationId: 'exportAuditEntries',
+  tags: ['Audit'],
+  summary: 'Every entry as it is stored, oldest first: to keep elsewhere, and to check the chain by',
+  description: '`a2a-broker audit verify` checks it. Operator only',
+  request: { query: pageQuerySchema },
+  responses: { 200: answers(pageOf(storedEntrySchema), 'One page'), ...problems(400, 401, 403) },
+});
+
 export function auditRoutes(audit: Audit): Router {
   const router = createRouter();
   router.openapi(listAudit, async (c) => {
@@ -72,6 +104,12 @@ export function auditRoutes(audit: Audit): Router {
     const { tenant } = c.req.valid('param');
     const principal = requireParty(c, `tenant:${tenant}`, 'audit:read');
     return c.json(present(await audit.list({ ...defined(c.req.valid('query')), tenant }), principal), 200);
+  });
+  router.openapi(exportAudit, async (c) => {
+    requireOperator(c);
+    const { items, cursor } = await audit.export(defined(c.req.valid('query')));
+    const entries = items.map(({ value }) => value as z.input<typeof storedEntrySchema>);
+    return c.json({ items: entries, ...(cursor === undefined ? {} : { nextCursor: cursor }) }, 200);
   });
   return router;
 }
@@ -91,7 +129,7 @@ function defined(query: z.output<typeof filterSchema> | z.output<typeof pageQuer
 }
 
 function present(page: Page<AuditRecord>, to: Principal) {
-  const items = page.items.map(({ value: { detail, restricted, ...entry } }) => {
+  const items = page.items.map(({ value: { detail, restricted, chain: _, ...entry } }) => {
     const shown = to.kind === 'operator' ? { ...detail, ...restricted } : detail;
     return {
       ...entry,

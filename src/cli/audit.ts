@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
+import { runAuditExport } from './export-audit.ts';
+import { type AuditVerifyOptions, head, runAuditVerify } from './verify-audit.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { showList } from './answers.ts';
 import { withExamples } from './examples.ts';
 import type { CliIo } from './io.ts';
-import { type PagingOptions, withPaging } from './options.ts';
+import { type PagingOptions, withConnection, withPaging } from './options.ts';
 import type { Column } from './table.ts';
 
 export const auditColumns: readonly Column[] = [
@@ -38,5 +41,35 @@ export function addAuditCommands(program: Command, io: CliIo): void {
       ),
     'audit list --tenant acme',
     'audit list --txn txn_01JQ… --all --json',
+  );
+
+  withExamples(
+    withConnection(audit.command('export'))
+      .summary('Writes every entry as it is stored, one JSON object a line.')
+      .description(
+        'Writes every entry as it is stored, oldest first, one JSON object a line: to keep where nobody who can reach the store ' +
+          'can reach it too. `audit verify --from` checks such a copy.',
+      )
+      .action((options: ConnectionOptions) => runAuditExport(io, options)),
+    'audit export > audit-2026-01.jsonl',
+  );
+
+  withExamples(
+    withConnection(audit.command('verify'))
+      .summary('Checks that no entry was changed or removed.')
+      .description(
+        'Reads every entry and checks the chain that ties each to the one before. Exit code 1 and a line each for what was changed ' +
+          'or is missing. It prints the heads of the chain: note them down elsewhere, and with `--head` a later check shows that ' +
+          'everything up to there is still the same.',
+      )
+      .option('--from <file>', 'check what `audit export` wrote, instead of asking the broker')
+      .option(
+        '--head <log:seq:hash>',
+        'a head that an earlier check printed; may be given several times',
+        head,
+      )
+      .action((options: AuditVerifyOptions) => runAuditVerify(io, options)),
+    'audit verify',
+    'audit verify --from audit-2026-01.jsonl --json',
   );
 }

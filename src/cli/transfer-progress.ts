@@ -1,4 +1,3 @@
-import type { TransferProgress } from '../storage/transfer/restore-backup.ts';
 import type { CliIo } from './io.ts';
 import { colorsFor } from './output.ts';
 
@@ -6,7 +5,7 @@ const barCells = 24;
 const everyMs = 100;
 
 export interface ShownProgress {
-  readonly tell: TransferProgress;
+  readonly tell: (stage: string, done: number, total?: number) => void;
   /** Takes it away: what comes next begins on an empty line. */
   clear(): void;
 }

@@ -15,6 +15,7 @@ export type IdPrefix =
   | 'call'
   | 'evt'
   | 'aud'
+  | 'log'
   | 'req'
   | 'key'
   | 'inv'

@@ -175,6 +175,7 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
   hidden('GET /v1/invoices/{id}', '/v1/invoices/INVOICE', 'tenant'),
   provider('GET /v1/settlements', '/v1/settlements?provider=lodging'),
   hidden('GET /v1/settlements/{id}', '/v1/settlements/SETTLEMENT', 'provider'),
+  operator('GET /v1/audit/export', '/v1/audit/export'),
   narrowed('GET /v1/audit', '/v1/audit?provider=lodging', 'provider'),
   narrowed('GET /v1/audit', '/v1/audit?tenant=globex', 'tenant'),
   tenant('GET /v1/tenants/{tenant}/audit', '/v1/tenants/globex/audit'),

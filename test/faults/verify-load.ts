@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { type AuditRecord, createChainVerifier } from '../../src/audit/index.ts';
 import type { Delegation } from '../../src/trust/model.ts';
 import type { UsageRecord } from '../../src/billing/usage-record.ts';
 import { openLine } from '../support/a2a.ts';
@@ -144,6 +145,13 @@ export async function verifyInStore(
   expect(
     tokens.filter(({ delegation, tenant }) => delegations.get(delegation)?.tenant !== tenant.id),
   ).toEqual([]);
+
+  // A log for each start, whatever was under way when it was killed.
+  const chain = createChainVerifier();
+  const entries = records.filter(({ partition }) => partition.startsWith('audit#'));
+  for (const { value } of entries.toSorted((a, b) => (a.sort < b.sort ? -1 : 1)))
+    chain.add(value as AuditRecord);
+  expect(chain.end()).toMatchObject({ problems: [], unchained: 0 });
 
   const ledger = records
     .filter(({ partition }) => partition.startsWith('usage#'))

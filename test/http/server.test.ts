@@ -35,7 +35,8 @@ async function dial(port: number): Promise<Line> {
   let text = '';
   socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
   socket.on('error', () => undefined);
-  const closed = once(socket, 'close');
+  // Who still writes when the other side lets go may be told by a reset.
+  const closed = new Promise((resolve) => socket.on('close', resolve));
   await once(socket, 'connect');
   return { socket, text: () => text, closed };
 }
