@@ -40,6 +40,7 @@ interface NewClient extends BodyOptions {
 
 const shortGrants: Readonly<Record<string, string>> = {
   'token-exchange': 'urn:ietf:params:oauth:grant-type:token-exchange',
+  'jwt-bearer': 'urn:ietf:params:oauth:grant-type:jwt-bearer',
   'client-credentials': 'client_credentials',
 };
 
@@ -106,7 +107,11 @@ function addCreate(clients: Command, io: CliIo): void {
       .option('--agent <agent>', 'the agent that this program is; it may pass on tokens that it received')
       .option('--jwks-uri <url>', 'where its public keys are (needed, or --jwks-file)')
       .option('--jwks-file <path>', 'its public keys, when they have no URL; - for stdin')
-      .option('--grant-types <names>', 'token-exchange, client-credentials; comma-separated (needed)', list)
+      .option(
+        '--grant-types <names>',
+        'token-exchange, jwt-bearer, client-credentials; comma-separated (needed)',
+        list,
+      )
       .option('--scopes <scopes>', 'what it may do in the management API, comma-separated', list)
       .option(
         '--call-scopes <scopes>',

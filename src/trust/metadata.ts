@@ -1,4 +1,5 @@
 import { managementScopes } from '../kernel/principal.ts';
+import { idJagMetadata } from './id-jag.ts';
 import { grantTypes } from './model.ts';
 import { clientAlgorithms } from './signature.ts';
 
@@ -13,6 +14,7 @@ export function authorizationServerMetadata(brokerUrl: string) {
     jwks_uri: `${brokerUrl}/.well-known/jwks.json`,
     response_types_supported: [],
     grant_types_supported: Object.values(grantTypes),
+    ...idJagMetadata,
     token_endpoint_auth_methods_supported: ['private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     scopes_supported: [...managementScopes],

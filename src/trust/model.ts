@@ -20,6 +20,7 @@ export interface TrustRecord {
 
 export const grantTypes = {
   tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  jwtBearer: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
   clientCredentials: 'client_credentials',
 } as const;
 

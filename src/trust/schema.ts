@@ -80,9 +80,9 @@ export const newClientSchema = z
     jwks: jwksSchema.optional(),
     jwksUri: urlSchema.optional(),
     grantTypes: z
-      .array(z.enum([grantTypes.tokenExchange, grantTypes.clientCredentials]))
+      .array(z.enum(Object.values(grantTypes)))
       .min(1)
-      .max(2),
+      .max(3),
     scopes: z.array(z.enum(managementScopes)).max(managementScopes.length).default([]),
     callScopes: z.array(callScopeSchema).min(1).max(100).optional(),
     issuerClientIds: z

@@ -2,13 +2,19 @@ import { epochSeconds } from '../kernel/clock.ts';
 import { sha256 } from '../kernel/digest.ts';
 import { partyId, partyKind } from '../kernel/principal.ts';
 import type { TrustContext } from './deps.ts';
+import { readForeignActors, requireMayAct } from './foreign-claims.ts';
 import { isSignedBy, maxTokenBytes, type ParsedJwt, parseJwt } from './jwt.ts';
 import type { Actor, Client, Delegation } from './model.ts';
 import { recent } from './recent-facts.ts';
 import { brokeredUrl } from './resolve-target.ts';
 import { checkChain } from './standing.ts';
 import { bad, type TokenRequest } from './token-request.ts';
-import { isInboundTokenType, refusedToken, verifyIssuerToken } from './verify-issuer-token.ts';
+import {
+  isInboundTokenType,
+  type IssuerToken,
+  refusedToken,
+  verifyIssuerToken,
+} from './verify-issuer-token.ts';
 
 /** For whom and on whose behalf: the outcome of reading the subject token. */
 export interface Subject {
@@ -44,15 +50,24 @@ export async function readSubject(
   }
 
   const token = await verifyIssuerToken(context, parsed.value, request.subject_token_type, client);
+  return subjectOf(context, token, client);
+}
+
+/** The user of whom an issuer speaks. Throws `invalid_request`. */
+export function subjectOf({ brokerUrl }: TrustContext, token: IssuerToken, client: Client): Subject {
+  const { issuer } = token.record;
   // Only a tenant's own issuer speaks for users; a tenant claimed inside a token counts for nothing.
   if (partyKind(token.record.owner) !== 'tenant') throw refusedToken('subject_issuer_not_tenants');
   if (partyKind(client.owner) === 'tenant' && client.owner !== token.record.owner)
     throw refusedToken('subject_of_other_tenant');
+  requireMayAct(token.claims, issuer, client, brokerUrl);
+  const act = readForeignActors(token.claims, issuer);
   return {
     tenant: partyId(token.record.owner),
-    origin: { issuer: token.record.issuer, subject: token.subject },
+    origin: { issuer, subject: token.subject },
     expiresAt: token.expiresAt,
     scope: token.scope,
+    ...(act === undefined ? {} : { act }),
   };
 }
 

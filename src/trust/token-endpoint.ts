@@ -3,8 +3,7 @@ import { type AuthenticatedClient, authenticateClient, refused } from './authent
 import type { TrustContext } from './deps.ts';
 import { OAuthRefusal } from './errors.ts';
 import type { Issued, RefusalNote } from './grants/grant.ts';
-import { grants, isGrantType } from './grants/index.ts';
-import { grantTypes } from './model.ts';
+import { actionOf, grants, isGrantType } from './grants/index.ts';
 import { parseTokenRequest, type TokenRequest } from './token-request.ts';
 
 /** RFC 6749 §5.1, RFC 8693 §2.2.1. */
@@ -48,9 +47,7 @@ export async function issueToken(
     await writeDown(context, authenticated, issued);
     return {
       access_token: issued.token,
-      ...(request.grant_type === grantTypes.tokenExchange
-        ? { issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' }
-        : {}),
+      ...(issued.issuedTokenType === undefined ? {} : { issued_token_type: issued.issuedTokenType }),
       token_type: 'Bearer',
       expires_in: issued.expiresIn,
       scope: issued.scope,
@@ -67,13 +64,18 @@ async function writeDown(
   { client, assertion }: AuthenticatedClient,
   issued: Issued,
 ): Promise<void> {
+  const { once } = issued;
   const commit = await context.repository.commit([
     context.repository.useAssertion(assertion.digest, assertion.expiresAt, 'putIfAbsent'),
+    ...(once === undefined
+      ? []
+      : [context.repository.useAssertion(once.digest, once.expiresAt, 'putIfAbsent')]),
     ...issued.writes,
     ...context.audit.writes({ ...issued.entry, outcome: 'allowed', actor: client.id, client: client.id }),
   ]);
   if (commit.ok) return;
   if (commit.failed.includes(0)) throw refused('client_assertion_replayed');
+  if (once !== undefined && commit.failed.includes(1)) throw once.refusal;
   throw new Error('a freshly made id was taken');
 }
 
@@ -86,7 +88,7 @@ async function recordRefusal(
 ): Promise<void> {
   const client = authenticated?.client.id;
   const entry: AuditEntry = {
-    action: request.grant_type === grantTypes.tokenExchange ? 'token.exchange' : 'token.issue',
+    action: actionOf(request.grant_type),
     outcome: 'refused',
     reason: refusal.reason,
     ...(client === undefined ? {} : { actor: client, client }),

@@ -11,6 +11,7 @@ const known = [
   'scope',
   'resource',
   'audience',
+  'assertion',
   'subject_token',
   'subject_token_type',
   'actor_token',

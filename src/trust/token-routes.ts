@@ -9,6 +9,7 @@ import { oauthErrorSchema, tokenAnswerSchema } from './schema.ts';
 const statuses = {
   invalid_request: 400,
   invalid_client: 401,
+  invalid_grant: 400,
   unauthorized_client: 400,
   unsupported_grant_type: 400,
   invalid_target: 400,
@@ -49,7 +50,7 @@ function describeTokenEndpoint(router: Router): void {
     path: '/oauth/token',
     operationId: 'requestToken',
     tags: ['Trust'],
-    summary: 'Get a token: token exchange (RFC 8693) or client credentials',
+    summary: 'Get a token: token exchange (RFC 8693), JWT grant (RFC 7523) or client credentials',
     description:
       'Clients authenticate with `private_key_jwt`. `resource` is the brokered address of the agent, or a deployment’s own; ' +
       '`audience` its `provider/agent` name',
@@ -65,6 +66,10 @@ function describeTokenEndpoint(router: Router): void {
               client_assertion: z.string(),
               subject_token: z.string().optional(),
               subject_token_type: z.string().optional(),
+              assertion: z
+                .string()
+                .optional()
+                .openapi({ description: 'For the JWT grant: an ID-JAG, or the grant of identity chaining' }),
               actor_token: z.string().optional(),
               actor_token_type: z.string().optional(),
               resource: z.string().optional(),

@@ -1,12 +1,13 @@
 import { epochSeconds } from '../kernel/clock.ts';
-import type { JsonObject } from '../kernel/json.ts';
+import { asText, type JsonObject } from '../kernel/json.ts';
 import { unavailable } from './authenticate-client.ts';
 import type { TrustContext } from './deps.ts';
+import { OAuthRefusal } from './errors.ts';
 import { checkTimes, clockSkewSeconds, isSignedBy, type ParsedJwt, type TokenProblem } from './jwt.ts';
+import { mayAct } from './may-act.ts';
 import type { Client, TrustRecord } from './model.ts';
 import { judgeRecent } from './recent-facts.ts';
 import { isTrusted } from './standing.ts';
-import { bad } from './token-request.ts';
 
 /** Long-lived tokens of an issuer would make our short ones pointless. */
 const maxInboundSeconds = 24 * 3600;
@@ -26,10 +27,36 @@ export function isInboundTokenType(text: string | undefined): text is InboundTok
 export interface IssuerToken {
   readonly record: TrustRecord;
   readonly subject: string;
+  /** All of them; verified. */
+  readonly claims: JsonObject;
   /** The most that may come of it, when the issuer said so. */
   readonly scope?: readonly string[] | undefined;
   /** Epoch seconds. */
   readonly expiresAt: number;
+}
+
+/** What one use of foreign tokens demands, beyond what all of them do. */
+export interface TokenRules {
+  /** The values of `typ`, in lower case; `undefined`: may be absent. */
+  readonly types: readonly (string | undefined)[];
+  /** `exp` − `iat` at most. */
+  readonly maxLifetimeSeconds: number;
+  /** Whether it was made for this use by this client. */
+  isFor(claims: JsonObject): boolean;
+}
+
+/** A token that this very program was given, as subject or actor. Throws as {@link verifyFromIssuer}. */
+export function verifyIssuerToken(
+  context: TrustContext,
+  jwt: ParsedJwt,
+  type: InboundTokenType,
+  client: Client,
+): Promise<IssuerToken> {
+  return verifyFromIssuer(context, jwt, {
+    types: typesOf[type],
+    maxLifetimeSeconds: maxInboundSeconds,
+    isFor: (claims) => isForClient(claims, client, context.brokerUrl),
+  });
 }
 
 /**
@@ -37,17 +64,16 @@ export interface IssuerToken {
  * keys, `typ`, times, audience. Never is anything discovered from the token itself. Throws `invalid_request` for a bad
  * token (RFC 8693 §2.2.2), `temporarily_unavailable` when the issuer's keys cannot be had.
  */
-export async function verifyIssuerToken(
+export async function verifyFromIssuer(
   context: TrustContext,
   jwt: ParsedJwt,
-  type: InboundTokenType,
-  client: Client,
+  rules: TokenRules,
 ): Promise<IssuerToken> {
   const issuer = jwt.claims['iss'];
   if (typeof issuer !== 'string' || issuer.length > 512) throw refusedToken('token_issuer_unknown');
   return judgeRecent(
     (options) => context.repository.trustRecord(issuer, options),
-    (record) => verifyBy(context, record, { jwt, issuer, type, client }),
+    (record) => verifyBy(context, record, { jwt, issuer, rules }),
   );
 }
 
@@ -57,11 +83,10 @@ async function verifyBy(
   token: {
     readonly jwt: ParsedJwt;
     readonly issuer: string;
-    readonly type: InboundTokenType;
-    readonly client: Client;
+    readonly rules: TokenRules;
   },
 ): Promise<IssuerToken> {
-  const { jwt, issuer, type, client } = token;
+  const { jwt, issuer, rules } = token;
   const { claims } = jwt;
   if (!isTrusted(record, context.clock.now()) || record.issuer !== issuer)
     throw refusedToken('token_issuer_unknown');
@@ -72,34 +97,39 @@ async function verifyBy(
   if (!keys.value.some((key) => isSignedBy(jwt, key))) throw refusedToken('token_signature_wrong');
 
   // A back-channel logout token (OpenID Connect) is signed by the same key and may lack a `typ`; `events` gives it away.
-  if (!(typesOf[type] as readonly (string | undefined)[]).includes(jwt.type) || 'events' in claims)
-    throw refusedToken('token_type_wrong');
+  if (!rules.types.includes(jwt.type) || 'events' in claims) throw refusedToken('token_type_wrong');
   const problem = checkTimes(claims, {
     now: epochSeconds(context.clock),
     skewSeconds: clockSkewSeconds,
-    maxLifetimeSeconds: maxInboundSeconds,
+    maxLifetimeSeconds: rules.maxLifetimeSeconds,
   });
   if (problem !== undefined) throw refusedToken(problem);
-  if (!isForClient(claims, client.issuerClientIds[issuer], context.brokerUrl))
-    throw refusedToken('token_audience_wrong');
+  if (!rules.isFor(claims)) throw refusedToken('token_audience_wrong');
   const subject = claims['sub'];
   if (typeof subject !== 'string' || subject === '' || subject.length > 255)
     throw refusedToken('token_subject_missing');
   const scope = readScope(claims, context.brokerUrl);
   // A NumericDate may have a fraction (RFC 7519 §2); what we issue and store is in whole seconds, and never later.
-  return { record, subject, scope, expiresAt: Math.floor(Number(claims['exp'])) };
+  return { record, subject, claims, scope, expiresAt: Math.floor(Number(claims['exp'])) };
 }
 
 /**
  * The token was issued to this very program: its sole `aud` is the id that the program has at that issuer, or our issuer
- * with `client_id` or `azp` naming the program. What was issued to somebody else's program is refused.
+ * with `client_id`, `azp` or `may_act` naming the program. What was issued to somebody else's program is refused.
  */
-function isForClient(claims: JsonObject, idThere: string | undefined, brokerUrl: string): boolean {
-  if (idThere === undefined) return false;
+function isForClient(claims: JsonObject, client: Client, brokerUrl: string): boolean {
+  const issuer = asText(claims['iss']);
+  const idThere = client.issuerClientIds[issuer];
   const aud = audienceOf(claims);
   const parties = [claims['azp'], claims['client_id']].filter((party) => party !== undefined);
   if (parties.some((party) => party !== idThere)) return false;
-  return aud === idThere || (aud === brokerUrl && parties.length > 0);
+  if (aud === brokerUrl) return parties.length > 0 || mayAct(claims, issuer, client, brokerUrl);
+  return idThere !== undefined && aud === idThere;
+}
+
+/** One audience as a list is still one audience. */
+export function isSoleAudience(claims: JsonObject, audience: string): boolean {
+  return audienceOf(claims) === audience;
 }
 
 /**
@@ -118,6 +148,9 @@ function audienceOf({ aud }: JsonObject): unknown {
 }
 
 /** The answer does not say which check failed; the audit log does. */
-export function refusedToken(reason: TokenProblem | `actor_${string}` | `subject_${string}`) {
-  return bad(reason, 'The token is not acceptable.');
+export function refusedToken(
+  reason: TokenProblem | `actor_${string}` | `subject_${string}` | `assertion_${string}`,
+  error: 'invalid_request' | 'invalid_grant' = 'invalid_request',
+): OAuthRefusal {
+  return new OAuthRefusal(error, reason, 'The token is not acceptable.');
 }

@@ -57,17 +57,53 @@ describe('the chain of actors', () => {
   });
 
   it.each([
-    ['one level', { sub: 'root' }],
     ['the broker’s own words', { iss: 'BROKER', sub: 'lodging-hotels', client_id: 'lodging-hotels' }],
-    ['a cycle of names', { sub: 'acme-app', act: { sub: 'acme-app', act: { sub: 'acme-app' } } }],
+    ['the broker’s own words further back', { sub: 'a', act: { iss: 'BROKER', sub: 'lodging-hotels' } }],
+    ['those of another tenant’s issuer', { iss: 'https://login.globex.example', sub: 'app' }],
+    ['nobody', {}],
+    ['nobody further back', { sub: 'a', act: {} }],
+    ['a number', { sub: 1 }],
     ['a text', 'root'],
     ['a list', [{ sub: 'root' }]],
+    ['null', null],
   ])('is not begun by an ID token that brings %s', async (_, act) => {
     const { idp, issuer } = stage.acme;
     const now = Math.floor(Date.now() / 1000);
     const text = JSON.stringify({ iss: issuer, sub: 'u', aud: 'app', iat: now, exp: now + 300, act });
     const subject_token = await idp.sign(JSON.parse(text.replace('BROKER', stage.url)) as Json);
-    expect(chainOf(tokenOf(await exchange(stage, stage.acme, { subject_token })))).toEqual(['acme-app']);
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { subject_token }))).toBe(
+      '400 invalid_request subject_actors_refused',
+    );
+  });
+
+  it('begins with whom the tenant’s issuer names under its own name, and they count', async () => {
+    const { idp, issuer } = stage.acme;
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: issuer, sub: 'u', aud: 'app', iat: now, exp: now + 300 };
+    const two = {
+      iss: issuer,
+      sub: 'skyways-flights',
+      client_id: 'skyways-flights',
+      act: { sub: 'acme-app' },
+    };
+    const subject_token = await idp.sign({ ...claims, act: two });
+    const began = tokenOf(await exchange(stage, stage.acme, { subject_token }));
+    // Whatever they are called, they are the issuer's: no client of ours is among them but the one that asked.
+    expect(claimsOf(began)['act']).toEqual({
+      iss: stage.url,
+      sub: 'acme-app',
+      client_id: 'acme-app',
+      act: { iss: issuer, sub: 'skyways-flights', act: { iss: issuer, sub: 'acme-app' } },
+    });
+    const fourth = tokenOf(await passOn(stage, flights, began, { audience: lodging.agent }));
+    expect(chainOf(fourth)).toHaveLength(4);
+    expect(
+      await refusal(stage, () => passOn(stage, lodging.program, fourth, { audience: stage.market.agent })),
+    ).toBe('400 invalid_request depth_exceeded');
+    const tooLong = await idp.sign({ ...claims, act: { sub: 'a', act: { sub: 'b', act: two } } });
+    expect(await refusal(stage, () => exchange(stage, stage.acme, { subject_token: tooLong }))).toBe(
+      '400 invalid_request depth_exceeded',
+    );
   });
 
   it.each([31, 100, 1000])('is not begun by an ID token with %i actors', async (depth) => {

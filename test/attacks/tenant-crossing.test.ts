@@ -64,7 +64,6 @@ describe('a tenant that says it is another', () => {
     { tenant: 'globex' },
     { aud_tenant: 'globex-account' },
     { tctx: { tier: 'unlimited', region: 'moon' } },
-    { act: { iss: 'https://broker.example', sub: 'root' } },
     { txn: 'txn_of_somebody_else' },
     { client_id: 'app', scope: 'everything' },
     { entitlements: ['admin'], groups: ['operators'] },

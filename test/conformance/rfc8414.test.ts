@@ -37,6 +37,7 @@ describe('RFC 8414, OAuth 2.0 Authorization Server Metadata', () => {
     it('lists the grants that the token endpoint knows, and no other', async () => {
       expect(metadata['grant_types_supported']).toEqual([
         'urn:ietf:params:oauth:grant-type:token-exchange',
+        'urn:ietf:params:oauth:grant-type:jwt-bearer',
         'client_credentials',
       ]);
       const tried = [
@@ -48,6 +49,7 @@ describe('RFC 8414, OAuth 2.0 Authorization Server Metadata', () => {
         tried.map(async (grant_type) => (await stage.post([['grant_type', grant_type]])).body.error),
       );
       expect(errors).toEqual([
+        'invalid_client',
         'invalid_client',
         'invalid_client',
         'unsupported_grant_type',

@@ -13,8 +13,14 @@ export interface RunningBroker extends Operator {
   close(): Promise<void>;
 }
 
-/** A whole broker that listens on loopback, in this process; on memory unless the test brings a store. */
-export async function runBroker(overrides: Overrides = {}): Promise<RunningBroker> {
+/**
+ * A whole broker that listens on loopback, in this process; on memory unless the test brings a store. `settings` are of the
+ * environment: two that share a store need the same `BROKER_URL` and `BROKER_MASTER_KEY`.
+ */
+export async function runBroker(
+  overrides: Overrides = {},
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RunningBroker> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const directory = await mkdtemp(join(tmpdir(), 'broker-'));
@@ -25,6 +31,7 @@ export async function runBroker(overrides: Overrides = {}): Promise<RunningBroke
     BROKER_OPERATOR_TOKEN: operatorToken,
     BROKER_ALLOW_PRIVATE_NETWORK: 'true',
     LOG_LEVEL: 'silent',
+    ...settings,
   });
   const store = overrides.store ?? openMemoryStore({ clock: overrides.clock ?? systemClock });
   const broker = await createBroker(config, { ...overrides, store });

@@ -129,7 +129,10 @@ function marketOf(
         name: 'Consumer',
         owner: `tenant:${id}`,
         jwks: client.jwks,
-        grantTypes: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+        grantTypes: [
+          'urn:ietf:params:oauth:grant-type:token-exchange',
+          'urn:ietf:params:oauth:grant-type:jwt-bearer',
+        ],
         issuerClientIds: { [issuer]: 'app' },
       });
       await call(operator, 'POST', `/v1/tenants/${id}/subscriptions`, { agent, ...options });

@@ -15,6 +15,7 @@ export const tokenType = {
   jwt: 'urn:ietf:params:oauth:token-type:jwt',
 } as const;
 export const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const bearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -85,6 +86,8 @@ export interface CastTenant {
   readonly app: Program;
   /** An ID token of its user `user-1` for `app`, good for an hour. */
   idToken(changes?: Claims, header?: Readonly<Record<string, string>>): Promise<string>;
+  /** An ID-JAG about `user-1` for `app`, good once and for a minute. */
+  idJag(changes?: Claims, header?: Readonly<Record<string, string>>): Promise<string>;
 }
 
 export async function addTenant(
@@ -101,6 +104,7 @@ export async function addTenant(
     id: `${id}-app`,
     owner: `tenant:${id}`,
     issuerClientIds: { [issuer]: 'app' },
+    grantTypes: [exchangeGrant, bearerGrant],
     ...(callScopes === undefined ? {} : { callScopes }),
   });
   return {
@@ -115,6 +119,19 @@ export async function addTenant(
         { iss: issuer, sub: 'user-1', aud: 'app', iat: now, exp: now + 3600, ...changes },
         header,
       );
+    },
+    idJag: (changes = {}, header = {}) => {
+      const now = epochSeconds(world.clock);
+      const claims = {
+        iss: issuer,
+        sub: 'user-1',
+        aud: brokerUrl,
+        client_id: app.id,
+        jti: randomUUID(),
+        iat: now,
+        exp: now + 60,
+      };
+      return idp.sign({ ...claims, ...changes }, { typ: 'oauth-id-jag+jwt', ...header });
     },
   };
 }
@@ -198,6 +215,16 @@ export function exchange(
     subject_token_type: tokenType.idToken,
     ...form,
   });
+}
+
+/** RFC 7523 §2.1: an assertion that was made for the broker, for a token that the agent is called with. */
+export function redeem(
+  world: TrustWorld,
+  program: Program,
+  assertion: string,
+  form: Form,
+): Promise<TokenAnswer> {
+  return ask(world, program, { grant_type: bearerGrant, assertion, ...form });
 }
 
 /** A later hop: the called agent passes on what it received. */

@@ -98,6 +98,43 @@ describe.each(engines)('tokens of tenants’ issuers, on $name', (engine) => {
       expect(await refusal(attempt)).toBe(`invalid_request ${reason}`);
     });
 
+    it.each([
+      ['by the issuer’s id for it', { sub: 'app' }],
+      ['by that id and the issuer', { iss: 'ISSUER', sub: 'app' }],
+      ['by our id for it', { iss: brokerUrl, sub: 'acme-app' }],
+    ])('takes a token for the broker that names who may act %s', async (_, party) => {
+      const may_act = { ...party, ...('iss' in party && party.iss === 'ISSUER' ? { iss: acme.issuer } : {}) };
+      const token = await acme.idToken({ aud: brokerUrl, may_act });
+      const claims = await claimsOf(world, await hop(token));
+      expect(claims['act']).toEqual({ iss: brokerUrl, sub: 'acme-app', client_id: 'acme-app' });
+      // It is about the first hop alone.
+      expect(claims).not.toHaveProperty('may_act');
+    });
+
+    it.each([
+      ['names another program', { sub: 'other' }],
+      ['names another program of ours', { iss: brokerUrl, sub: 'globex-app' }],
+      ['names the issuer’s id as ours', { iss: brokerUrl, sub: 'app' }],
+      ['names our id as the issuer’s', { sub: 'acme-app' }],
+      ['names the program of another issuer', { iss: 'https://login.globex.example', sub: 'app' }],
+      ['names nobody', {}],
+      ['is a text', 'app'],
+      ['is a list', [{ sub: 'app' }]],
+      ['is null', null],
+    ])('refuses a token whose may_act %s, also when it was issued to the program', async (_, may_act) => {
+      expect(await refusal(hop(await acme.idToken({ may_act })))).toBe(
+        'invalid_request subject_may_act_other',
+      );
+      expect(await refusal(hop(await acme.idToken({ may_act, aud: brokerUrl })))).toBe(
+        'invalid_request token_audience_wrong',
+      );
+    });
+
+    it('may_act makes nobody of a token that was issued to somebody else', async () => {
+      const token = await acme.idToken({ aud: brokerUrl, client_id: 'other', may_act: { sub: 'app' } });
+      expect(await refusal(hop(token))).toBe('invalid_request token_audience_wrong');
+    });
+
     it('issues access tokens only', async () => {
       const token = await acme.idToken();
       expect(await refusal(hop(token, { requested_token_type: tokenType.idToken }))).toBe(

@@ -1,162 +1,27 @@
-import { epochSeconds } from '../../kernel/clock.ts';
-import { asText } from '../../kernel/json.ts';
-import type { Write } from '../../storage/port.ts';
-import { depthOf, readActor } from '../actor.ts';
-import { mintCallToken } from '../call-token.ts';
-import type { TrustContext } from '../deps.ts';
-import { OAuthRefusal } from '../errors.ts';
-import { findAgreement } from '../find-agreement.ts';
-import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
-import { recent } from '../recent-facts.ts';
-import { invalidTarget, requireReachable, resolveTarget, type Target } from '../resolve-target.ts';
-import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
-import { readSubject, type Subject } from '../subject.ts';
-import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
-import { refusedToken } from '../verify-issuer-token.ts';
+import { readActor } from '../actor.ts';
+import { readSubject } from '../subject.ts';
+import { bad } from '../token-request.ts';
 import type { Grant } from './grant.ts';
+import { issueCallToken, requireOwnerActive } from './issue-call-token.ts';
 
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 
-/**
- * RFC 8693. The order is part of the design: each phase may rely on those before it, and none can be skipped.
- * subject → actor → depth → target → standing → agreement → scope → mint.
- */
+/** RFC 8693: subject → actor, and then what all grants for agents have in common. */
 export const tokenExchange: Grant = async (context, request, client, note) => {
   if (request.requested_token_type !== undefined && request.requested_token_type !== accessTokenType)
     throw bad('requested_type_unknown', 'This requested_token_type is not supported.');
-  if (!(await isOwnerActive(context, client, recent)) && !(await isOwnerActive(context, client)))
-    throw new OAuthRefusal(
-      'unauthorized_client',
-      'client_owner_not_active',
-      'This client may not exchange now.',
-    );
+  await requireOwnerActive(context, client);
   const subject = await readSubject(context, request, client);
   note.tenant = subject.tenant;
   if (subject.parent !== undefined) note.txn = subject.parent.txn;
   const actor = await readActor(context, request, client);
-  const act: Actor = subject.act === undefined ? actor : { ...actor, act: subject.act };
-  const depth = depthOf(act);
-  const inherited = subject.parent?.maxDepth ?? defaultMaxDepth;
-  requireDepth(depth, inherited);
-
-  const target = await resolveTarget(context, request);
-  // Whose a deployment's resource is, its audit entry tells only once the agent turned out to be on offer to the caller.
-  if (target.deployment === undefined) note.agent = target.agentId;
-  const standing = await requireStanding(context, subject.tenant, target);
-  note.agent = target.agentId;
-  note.provider = standing.agent.provider;
-  requireReachable(target, standing);
-  const agreement = await findAgreement(context, client, {
-    provider: standing.agent.provider,
-    tenant: subject.tenant,
-  });
-  const maxDepth = Math.min(inherited, agreement?.maxDepth ?? defaultMaxDepth);
-  requireDepth(depth, maxDepth);
-  const scope = narrowScope(request, subject, client, standing, agreement);
-  if (subject.expiresAt <= epochSeconds(context.clock)) throw refusedToken('token_expired');
-
-  const { token, delegation } = mintCallToken(context, {
-    standing,
-    audience: target.audience,
-    deployment: target.deployment,
-    clientId: client.id,
-    scope,
-    act,
-    depth,
-    maxDepth,
-    origin: subject.origin,
-    txn: subject.parent?.txn ?? context.ids.next('txn'),
-    parent: subject.parent,
-    chain: extendChain(subject.parent, client, target.agentId, agreement),
-    notAfter: subject.expiresAt,
-  });
-  return {
-    token,
-    expiresIn: delegation.expiresAt - delegation.issuedAt,
-    scope: scope.join(' '),
-    writes: [context.repository.insertDelegation(delegation), ...(await pairwiseWrites(context, delegation))],
-    entry: {
-      action: 'token.exchange',
-      tenant: delegation.tenant,
-      provider: delegation.provider,
-      agent: delegation.agent,
-      txn: delegation.txn,
-      detail: {
-        delegation: delegation.id,
-        parent: delegation.parent ?? null,
-        scope: delegation.scope,
-        depth,
-        chain: delegation.chain.clients,
-        agreement: agreement?.id ?? null,
-      },
-    },
-  };
+  const grant = {
+    action: 'token.exchange',
+    request,
+    client,
+    subject,
+    subjectError: 'invalid_request',
+    actor,
+  } as const;
+  return { ...(await issueCallToken(context, grant, note)), issuedTokenType: accessTokenType };
 };
-
-/** A chain is refused, never cut short. */
-function requireDepth(depth: number, max: number): void {
-  if (depth > max) throw bad('depth_exceeded', `The chain of actors would be longer than ${max}.`);
-}
-
-async function requireStanding(context: TrustContext, tenant: string, target: Target): Promise<Standing> {
-  const standing = await checkTarget(context, tenant, target.agentId);
-  if (standing.ok) return standing.value;
-  if (standing.error === 'TENANT_CONTEXT_INVALID') throw refusedToken('subject_tenant_not_active');
-  if (standing.error === 'NOT_SUBSCRIBED') throw invalidTarget('not_subscribed');
-  // A tenant reads its audit: the resource of an agent that is not on offer is like one that nobody has.
-  throw invalidTarget(target.deployment === undefined ? 'agent_unavailable' : 'target_unknown');
-}
-
-/**
- * What was asked, and nothing that any of the parties does not allow. An ID token carries no scope: then the subscription
- * is the subject's ceiling.
- */
-function narrowScope(
-  request: TokenRequest,
-  subject: Subject,
-  client: Client,
-  standing: Standing,
-  agreement: Agreement | undefined,
-): readonly string[] {
-  const ceilings = [
-    standing.agent.scopes,
-    subject.scope,
-    client.callScopes,
-    agreement?.scopes,
-    requestedScopes(request),
-  ];
-  const scope = standing.subscription.scopes.filter((candidate) =>
-    ceilings.every((ceiling) => ceiling === undefined || ceiling.includes(candidate)),
-  );
-  if (scope.length === 0)
-    throw new OAuthRefusal('invalid_scope', 'scope_empty', 'No scope is left that all parties allow.');
-  return scope;
-}
-
-function extendChain(
-  parent: Delegation | undefined,
-  client: Client,
-  agentId: string,
-  agreement: Agreement | undefined,
-): Delegation['chain'] {
-  const before = parent?.chain;
-  return {
-    delegations: parent === undefined ? [] : [...parent.chain.delegations, parent.id],
-    clients: [...new Set([...(before?.clients ?? []), client.id])],
-    agents: [...new Set([...(before?.agents ?? []), agentId])],
-    agreements: [
-      ...new Set([...(before?.agreements ?? []), ...(agreement === undefined ? [] : [agreement.id])]),
-    ],
-  };
-}
-
-async function pairwiseWrites(context: TrustContext, delegation: Delegation): Promise<readonly Write[]> {
-  const sub = asText(delegation.claims['sub']);
-  if (await context.repository.pairwiseIsKnown(delegation.provider, sub)) return [];
-  return [
-    context.repository.rememberPairwise(delegation.provider, sub, {
-      tenant: delegation.tenant,
-      ...delegation.origin,
-    }),
-  ];
-}

@@ -1,0 +1,184 @@
+import { epochSeconds } from '../../kernel/clock.ts';
+import { asText } from '../../kernel/json.ts';
+import type { Write } from '../../storage/port.ts';
+import { depthOf } from '../actor.ts';
+import { mintCallToken } from '../call-token.ts';
+import type { TrustContext } from '../deps.ts';
+import { OAuthRefusal } from '../errors.ts';
+import { findAgreement } from '../find-agreement.ts';
+import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
+import { recent } from '../recent-facts.ts';
+import { invalidTarget, requireReachable, resolveTarget, type Target } from '../resolve-target.ts';
+import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
+import type { Subject } from '../subject.ts';
+import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
+import { refusedToken } from '../verify-issuer-token.ts';
+import type { Issued, RefusalNote } from './grant.ts';
+
+/** What a grant found out by itself: for whom, and who acts. */
+export interface CallGrant {
+  readonly action: 'token.exchange' | 'token.jwt_bearer';
+  readonly request: TokenRequest;
+  readonly client: Client;
+  readonly subject: Subject;
+  /** What it means when the subject turns out not to be good. */
+  readonly subjectError: 'invalid_request' | 'invalid_grant';
+  readonly actor: Omit<Actor, 'act'>;
+  /** The only audiences that may come of it; absent: any. */
+  readonly audiences?: readonly string[] | undefined;
+}
+
+/**
+ * What every grant that ends in a token for an agent has in common. The order is part of the design: each phase may rely on
+ * those before it, and none can be skipped: depth → target → standing → agreement → scope → mint.
+ */
+export async function issueCallToken(
+  context: TrustContext,
+  { action, request, client, subject, subjectError, actor, audiences }: CallGrant,
+  note: RefusalNote,
+): Promise<Issued> {
+  note.tenant = subject.tenant;
+  if (subject.parent !== undefined) note.txn = subject.parent.txn;
+  const act: Actor = subject.act === undefined ? actor : { ...actor, act: subject.act };
+  const depth = depthOf(act);
+  const inherited = subject.parent?.maxDepth ?? defaultMaxDepth;
+  requireDepth(depth, inherited);
+
+  const target = await resolveTarget(context, request);
+  if (audiences?.includes(target.audience) === false) throw invalidTarget('target_not_in_assertion');
+  // Whose a deployment's resource is, its audit entry tells only once the agent turned out to be on offer to the caller.
+  if (target.deployment === undefined) note.agent = target.agentId;
+  const standing = await requireStanding(context, subject.tenant, target, subjectError);
+  note.agent = target.agentId;
+  note.provider = standing.agent.provider;
+  requireReachable(target, standing);
+  const agreement = await findAgreement(context, client, {
+    provider: standing.agent.provider,
+    tenant: subject.tenant,
+  });
+  const maxDepth = Math.min(inherited, agreement?.maxDepth ?? defaultMaxDepth);
+  requireDepth(depth, maxDepth);
+  const scope = narrowScope(request, subject, client, standing, agreement);
+  if (subject.expiresAt <= epochSeconds(context.clock)) throw refusedToken('token_expired', subjectError);
+
+  const { token, delegation } = mintCallToken(context, {
+    standing,
+    audience: target.audience,
+    deployment: target.deployment,
+    clientId: client.id,
+    scope,
+    act,
+    depth,
+    maxDepth,
+    origin: subject.origin,
+    txn: subject.parent?.txn ?? context.ids.next('txn'),
+    parent: subject.parent,
+    chain: extendChain(subject.parent, client, target.agentId, agreement),
+    notAfter: subject.expiresAt,
+  });
+  return {
+    token,
+    expiresIn: delegation.expiresAt - delegation.issuedAt,
+    scope: scope.join(' '),
+    writes: [context.repository.insertDelegation(delegation), ...(await pairwiseWrites(context, delegation))],
+    entry: {
+      action,
+      tenant: delegation.tenant,
+      provider: delegation.provider,
+      agent: delegation.agent,
+      txn: delegation.txn,
+      detail: {
+        delegation: delegation.id,
+        parent: delegation.parent ?? null,
+        scope: delegation.scope,
+        depth,
+        chain: delegation.chain.clients,
+        agreement: agreement?.id ?? null,
+      },
+    },
+  };
+}
+
+/** Before anything is read of a subject: a suspended company's program acts for nobody. */
+export async function requireOwnerActive(context: TrustContext, client: Client): Promise<void> {
+  if (!(await isOwnerActive(context, client, recent)) && !(await isOwnerActive(context, client)))
+    throw new OAuthRefusal(
+      'unauthorized_client',
+      'client_owner_not_active',
+      'This client may not exchange now.',
+    );
+}
+
+/** A chain is refused, never cut short. */
+function requireDepth(depth: number, max: number): void {
+  if (depth > max) throw bad('depth_exceeded', `The chain of actors would be longer than ${max}.`);
+}
+
+async function requireStanding(
+  context: TrustContext,
+  tenant: string,
+  target: Target,
+  subjectError: CallGrant['subjectError'],
+): Promise<Standing> {
+  const standing = await checkTarget(context, tenant, target.agentId);
+  if (standing.ok) return standing.value;
+  if (standing.error === 'TENANT_CONTEXT_INVALID')
+    throw refusedToken('subject_tenant_not_active', subjectError);
+  if (standing.error === 'NOT_SUBSCRIBED') throw invalidTarget('not_subscribed');
+  // A tenant reads its audit: the resource of an agent that is not on offer is like one that nobody has.
+  throw invalidTarget(target.deployment === undefined ? 'agent_unavailable' : 'target_unknown');
+}
+
+/**
+ * What was asked, and nothing that any of the parties does not allow. An ID token carries no scope: then the subscription
+ * is the subject's ceiling.
+ */
+function narrowScope(
+  request: TokenRequest,
+  subject: Subject,
+  client: Client,
+  standing: Standing,
+  agreement: Agreement | undefined,
+): readonly string[] {
+  const ceilings = [
+    standing.agent.scopes,
+    subject.scope,
+    client.callScopes,
+    agreement?.scopes,
+    requestedScopes(request),
+  ];
+  const scope = standing.subscription.scopes.filter((candidate) =>
+    ceilings.every((ceiling) => ceiling === undefined || ceiling.includes(candidate)),
+  );
+  if (scope.length === 0)
+    throw new OAuthRefusal('invalid_scope', 'scope_empty', 'No scope is left that all parties allow.');
+  return scope;
+}
+
+function extendChain(
+  parent: Delegation | undefined,
+  client: Client,
+  agentId: string,
+  agreement: Agreement | undefined,
+): Delegation['chain'] {
+  const before = parent?.chain;
+  return {
+    delegations: parent === undefined ? [] : [...parent.chain.delegations, parent.id],
+    clients: [...new Set([...(before?.clients ?? []), client.id])],
+    agents: [...new Set([...(before?.agents ?? []), agentId])],
+    agreements: [
+      ...new Set([...(before?.agreements ?? []), ...(agreement === undefined ? [] : [agreement.id])]),
+    ],
+  };
+}
+
+async function pairwiseWrites(context: TrustContext, delegation: Delegation): Promise<readonly Write[]> {
+  const sub = asText(delegation.claims['sub']);
+  if (await context.repository.pairwiseIsKnown(delegation.provider, sub)) return [];
+  return [
+    context.repository.rememberPairwise(delegation.provider, sub, {
+      tenant: delegation.tenant,
+      ...delegation.origin,
+    }),
+  ];
+}

@@ -1,0 +1,87 @@
+import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
+import { asText, type JsonObject } from '../kernel/json.ts';
+import type { TrustContext } from './deps.ts';
+import { OAuthRefusal } from './errors.ts';
+import { chainingGrantTypes, idJagType } from './id-jag.ts';
+import { clockSkewSeconds, type ParsedJwt, parseJwt } from './jwt.ts';
+import type { Client } from './model.ts';
+import { type Subject, subjectOf } from './subject.ts';
+import { isSoleAudience, refusedToken, type TokenRules, verifyFromIssuer } from './verify-issuer-token.ts';
+
+/** Of an assertion; it is to be used at once. */
+const maxAssertionSeconds = 300;
+const maxResources = 10;
+/** What we don't understand would be a limit that we don't keep: RFC 9396, RFC 7800. */
+const limitsNotKept = ['authorization_details', 'cnf'];
+
+export interface Assertion {
+  readonly subject: Subject;
+  /** What its issuer limited it to (`resource`, RFC 8707); absent: no limit. */
+  readonly audiences?: readonly string[];
+  /** To be used up together with what the request changes. */
+  readonly once: { readonly digest: string; readonly expiresAt: number };
+}
+
+/** Throws `invalid_grant` whatever is wrong with it (RFC 7523 §3.1), `temporarily_unavailable`. */
+export async function readAssertion(context: TrustContext, text: string, client: Client): Promise<Assertion> {
+  try {
+    return await read(context, text, client);
+  } catch (error) {
+    if (!(error instanceof OAuthRefusal) || error.code !== 'invalid_request') throw error;
+    throw new OAuthRefusal('invalid_grant', error.reason, error.message);
+  }
+}
+
+async function read(context: TrustContext, text: string, client: Client): Promise<Assertion> {
+  const parsed = parseJwt(text);
+  if (!parsed.ok) throw refusedToken(parsed.error);
+  const jwt = parsed.value;
+  // What we made is for others to redeem: here it would be a way around token exchange.
+  if (jwt.claims['iss'] === context.brokerUrl) throw refusedToken('assertion_of_broker');
+  const token = await verifyFromIssuer(context, jwt, rulesFor(context, jwt, client));
+  const { jti } = jwt.claims;
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refusedToken('assertion_jti');
+  if (limitsNotKept.some((name) => name in jwt.claims)) throw refusedToken('assertion_limit_unknown');
+  const audiences = readResources(jwt.claims);
+  return {
+    subject: subjectOf(context, token, client),
+    ...(audiences === undefined ? {} : { audiences }),
+    once: {
+      digest: sha256(lengthPrefixed('grant', token.record.issuer, jti)),
+      expiresAt: token.expiresAt + clockSkewSeconds + 1,
+    },
+  };
+}
+
+/**
+ * An ID-JAG names the client by our own id for it. The JWT grant of identity chaining has no claim for that, and one that is
+ * for anybody would be anybody's: by `client_id` or `azp` it must name the client, by our id or by the issuer's.
+ */
+function rulesFor({ brokerUrl }: TrustContext, { type, claims }: ParsedJwt, client: Client): TokenRules {
+  const common = { maxLifetimeSeconds: maxAssertionSeconds };
+  if (type === idJagType)
+    return {
+      ...common,
+      types: [idJagType],
+      isFor: () => isSoleAudience(claims, brokerUrl) && claims['client_id'] === client.id,
+    };
+  const idThere = client.issuerClientIds[asText(claims['iss'])];
+  const parties = [claims['azp'], claims['client_id']].filter((party) => party !== undefined);
+  return {
+    ...common,
+    types: chainingGrantTypes,
+    isFor: () =>
+      isSoleAudience(claims, brokerUrl) &&
+      parties.length > 0 &&
+      parties.every((party) => party === client.id || (party !== undefined && party === idThere)),
+  };
+}
+
+function readResources({ resource }: JsonObject): readonly string[] | undefined {
+  if (resource === undefined) return undefined;
+  const resources: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
+  const texts = resources.filter((one) => typeof one === 'string');
+  if (texts.length !== resources.length || texts.length === 0 || texts.length > maxResources)
+    throw refusedToken('assertion_resource');
+  return texts;
+}
