@@ -10,10 +10,10 @@ export interface BenchBroker {
   readonly close: () => Promise<void>;
 }
 
-/** A broker as users run it, in a process of its own, on an empty embedded store, with one agent at `upstream`. */
+/** The broker as users run it (what `npm run build` made), in a process of its own, on an empty embedded store, with one agent at `upstream`. */
 export async function benchBroker(upstream: string): Promise<BenchBroker> {
   const directory = await mkdtemp(join(tmpdir(), 'broker-bench-'));
-  const broker = await startBroker({ directory, port: await freePort() });
+  const broker = await startBroker({ directory, port: await freePort(), program: ['dist/bin.js'] });
   const market = await openMarket({ url: broker.url, token: operatorToken }, upstream);
   return {
     broker,

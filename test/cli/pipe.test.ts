@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runBroker, type RunningBroker } from '../support/broker-in-process.ts';
+import { brokerProgram } from '../support/program.ts';
 
 let broker: RunningBroker;
 beforeAll(async () => {
@@ -10,7 +11,7 @@ afterAll(() => broker.close());
 
 /** The command in a real pipe, whose reader goes away after a line. */
 function pipe(line: string): Promise<{ readonly out: string; readonly err: string; readonly codes: string }> {
-  const command = `"$NODE" --import tsx src/bin.ts ${line} | head -n 1; echo "\${PIPESTATUS[0]}" >&3`;
+  const command = `"$NODE" ${brokerProgram().join(' ')} ${line} | head -n 1; echo "\${PIPESTATUS[0]}" >&3`;
   const child = spawn('bash', ['-c', command], {
     env: {
       PATH: process.env['PATH'],

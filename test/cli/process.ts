@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
+import { brokerProgram } from '../support/program.ts';
 
 /** The command as its users run it: a process of its own. */
 export interface CliProcess {
@@ -20,7 +21,7 @@ process.once('exit', () => {
 });
 
 export function spawnCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin.ts', ...args], {
+  const child = spawn(process.execPath, [...brokerProgram(), ...args], {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { brokerProgram } from '../support/program.ts';
 
 export interface DemoProcess {
   readonly pid: number;
@@ -21,7 +22,7 @@ process.once('exit', () => {
 
 /** `a2a-broker demo` as its users start it: a process, with an environment of its own. */
 export function startDemo(args: readonly string[], env: Readonly<Record<string, string>>): DemoProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin.ts', 'demo', ...args], {
+  const child = spawn(process.execPath, [...brokerProgram(), 'demo', ...args], {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

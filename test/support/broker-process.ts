@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { brokerProgram } from './program.ts';
 
 export const operatorToken = 'operator-token-of-a-test-broker';
 
@@ -33,9 +34,11 @@ export async function startBroker(options: {
   /** Fixed when a later start has to be the same issuer. */
   readonly port: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Arguments of node before the command. */
+  readonly program?: readonly string[];
 }): Promise<BrokerProcess> {
   const url = `http://127.0.0.1:${options.port}`;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin.ts', 'serve'], {
+  const child = spawn(process.execPath, [...(options.program ?? brokerProgram()), 'serve'], {
     env: {
       PATH: process.env['PATH'],
       BROKER_URL: url,
