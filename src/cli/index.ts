@@ -6,6 +6,7 @@ import { addAuditCommands } from './audit.ts';
 import { addBackupCommand } from './backup.ts';
 import { addBillingCommands } from './billing.ts';
 import { addClientCommands } from './clients.ts';
+import { addDelegationCommands } from './delegations.ts';
 import { addDemoCommand } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addEventCommands } from './events.ts';
@@ -70,6 +71,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   addSubscriptionCommands(program, io);
   addClientCommands(program, io);
   addAgreementCommands(program, io);
+  addDelegationCommands(program, io);
   addKeyCommands(program, io);
   addTokenCommands(program, io);
   program.commandsGroup('Usage and money:');

@@ -115,6 +115,11 @@ export const catalogue = {
     ofAgreement,
   ),
   'agreement.revoked.v1': event('Everything that rests on an agreement stops', agreement, ofAgreement),
+  'delegation.revoked.v1': onlyEvent(
+    'One token of a chain of calls, and all that continues it, is refused',
+    { delegation: id, txn: id, tenant: id, provider: id, agent: id.describe('provider/agent') },
+    (data) => `delegation:${data.delegation}`,
+  ),
 
   'key.rotated.v1': event(
     'The broker has a new signing key',

@@ -34,7 +34,7 @@ export interface AuthenticatedClient {
  */
 export async function authenticateClient(
   context: TrustContext,
-  request: TokenRequest,
+  request: Pick<TokenRequest, 'client_id' | 'client_assertion' | 'client_assertion_type'>,
 ): Promise<AuthenticatedClient> {
   if (request.client_assertion === undefined) throw refused('client_assertion_missing');
   if (request.client_assertion_type !== assertionType) throw refused('client_assertion_type_wrong');

@@ -1,4 +1,4 @@
-import type { Audit } from '../audit/index.ts';
+import type { Audit, BoundedRefusals } from '../audit/index.ts';
 import type { Events } from '../events/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
@@ -28,4 +28,5 @@ export interface TrustDeps {
 export interface TrustContext extends TrustDeps {
   readonly repository: TrustRepository;
   readonly issuerKeys: IssuerKeys;
+  readonly refusals: BoundedRefusals;
 }

@@ -13,7 +13,7 @@ export const trustErrors = {
   unknown_party: { status: 422, title: 'No such provider or tenant' },
 } as const satisfies Record<TrustErrorCode, { status: number; title: string }>;
 
-/** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2. */
+/** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2, RFC 7009 §2.2.1. */
 export type OAuthErrorCode =
   | 'invalid_request'
   | 'invalid_client'
@@ -22,6 +22,7 @@ export type OAuthErrorCode =
   | 'unsupported_grant_type'
   | 'invalid_target'
   | 'invalid_scope'
+  | 'unsupported_token_type'
   | 'temporarily_unavailable';
 
 /**

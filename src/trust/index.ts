@@ -1,10 +1,13 @@
-import { asText } from '../kernel/json.ts';
-import { type ManagementScope, managementScopes, type Party, type Principal } from '../kernel/principal.ts';
+import { createBoundedRefusals } from '../audit/index.ts';
+import type { Party, Principal } from '../kernel/principal.ts';
 import type { Result } from '../kernel/result.ts';
 import type { Deployment } from '../registry/index.ts';
 import type { Page } from '../storage/port.ts';
+import type { AboutTokenRequest } from './about-token.ts';
+import { authenticateBearer } from './authenticate-bearer.ts';
 import { type CallContext, verifyCallToken } from './call-context.ts';
 import type { TrustDeps } from './deps.ts';
+import { introspectToken, type Introspection } from './introspect-token.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
 import type { TokenProblem } from './jwt.ts';
 import { keepKeys } from './keep-keys.ts';
@@ -14,8 +17,15 @@ import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 import { createOwnTokenVerifier } from './own-token.ts';
 import { changeClient, type ClientChange, type NewClient, registerClient } from './register-client.ts';
 import { type NewIssuer, registerIssuer, setIssuerStatus } from './register-issuer.ts';
-import { recent } from './recent-facts.ts';
+import { revokeDelegation } from './revoke-delegation.ts';
+import { revokeToken } from './revoke-token.ts';
 import { rotateKeys, rotateOldKeys, type Rotation } from './rotate-keys.ts';
+import {
+  type DelegationPage,
+  type DelegationView,
+  listDelegations,
+  readDelegation,
+} from './show-delegations.ts';
 import { checkChain, type Standing, type StandingProblem } from './standing.ts';
 import { issueToken, type TokenAnswer } from './token-endpoint.ts';
 import { createTrustRepository, type PageRequest } from './trust-repository.ts';
@@ -54,7 +64,11 @@ export interface Trust {
 
   /** `POST /oauth/token`. Throws `OAuthRefusal`. */
   issueToken(contentType: string | undefined, body: string): Promise<TokenAnswer>;
-  /** Who holds this management token; `undefined` when it is not valid, or its client is disabled. */
+  /** `POST /oauth/introspect`. Throws `OAuthRefusal`. */
+  introspectToken(request: AboutTokenRequest): Promise<Introspection>;
+  /** `POST /oauth/revoke`. Throws `OAuthRefusal`. */
+  revokeToken(request: AboutTokenRequest): Promise<void>;
+  /** Who holds this management token; `undefined` when it is not valid, or its client or company may not act. */
   authenticateBearer(token: string): Promise<Principal | undefined>;
   /** A call token for this agent at this broker. */
   verifyCallToken(token: string, agentId: string): Promise<Result<CallContext, TokenProblem>>;
@@ -62,6 +76,10 @@ export interface Trust {
   checkStanding(call: CallContext): Promise<Result<Standing, StandingProblem>>;
   upstreamToken(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken>;
   findDelegation(id: string): Promise<Delegation | undefined>;
+  /** What the caller may see of one chain of calls. */
+  listDelegations(txn: string, page: PageRequest, by: Principal): Promise<DelegationPage>;
+  readDelegation(id: string, by: Principal): Promise<DelegationView>;
+  revokeDelegation(id: string, reason: string, by: Principal): Promise<DelegationView>;
 
   rotateKeys(rotation: Rotation, by: Principal): Promise<void>;
   listKeys(): ReturnType<Keys['list']>;
@@ -71,17 +89,14 @@ export interface Trust {
 
 export function createTrust(deps: TrustDeps): Trust {
   const repository = createTrustRepository(deps.store);
-  const context = { ...deps, repository, issuerKeys: createIssuerKeys(deps) };
+  const context = {
+    ...deps,
+    repository,
+    issuerKeys: createIssuerKeys(deps),
+    refusals: createBoundedRefusals(deps),
+  };
   const verifier = createOwnTokenVerifier(deps);
   const upstreamTokens = createUpstreamTokens(context);
-
-  async function activeClient(id: string): Promise<Client | undefined> {
-    for (const options of [recent, {}]) {
-      const client = (await repository.client(id, options))?.value;
-      if (client?.status === 'active') return client;
-    }
-    return undefined;
-  }
 
   return {
     registerIssuer: (owner, input, by) => registerIssuer(context, owner, input, by),
@@ -98,21 +113,16 @@ export function createTrust(deps: TrustDeps): Trust {
     revokeAgreement: (id, reason, by) => revokeAgreement(context, id, reason, by),
     listAgreements: (page, by) => repository.agreements(page, by.kind === 'operator' ? undefined : by.owner),
     issueToken: (contentType, body) => issueToken(context, contentType, body),
-    authenticateBearer: async (token) => {
-      const claims = verifier.verify(token, deps.brokerUrl);
-      if (!claims.ok) return undefined;
-      const client = await activeClient(asText(claims.value['sub']));
-      if (client === undefined) return undefined;
-      const asked = asText(claims.value['scope']).split(' ');
-      const scopes = managementScopes.filter(
-        (scope: ManagementScope) => asked.includes(scope) && client.scopes.includes(scope),
-      );
-      return { kind: 'client', clientId: client.id, owner: client.owner, scopes };
-    },
+    introspectToken: (request) => introspectToken(context, verifier, request),
+    revokeToken: (request) => revokeToken(context, verifier, request),
+    authenticateBearer: (token) => authenticateBearer(context, verifier, token),
     verifyCallToken: (token, agentId) => verifyCallToken(context, verifier, token, agentId),
     checkStanding: (call) => checkChain(context, call.delegation),
     upstreamToken: (call, standing, deployment) => upstreamTokens.get(call, standing, deployment),
     findDelegation: (id) => repository.delegation(id),
+    listDelegations: (txn, page, by) => listDelegations(context, txn, page, by),
+    readDelegation: (id, by) => readDelegation(context, id, by),
+    revokeDelegation: (id, reason, by) => revokeDelegation(context, id, reason, by),
     rotateKeys: (rotation, by) => rotateKeys(context, rotation, by),
     listKeys: () => deps.keys.list(),
     watchKeys: (maxAgeMs) =>

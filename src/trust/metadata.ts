@@ -17,6 +17,12 @@ export function authorizationServerMetadata(brokerUrl: string) {
     ...idJagMetadata,
     token_endpoint_auth_methods_supported: ['private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
+    introspection_endpoint: `${brokerUrl}/oauth/introspect`,
+    introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
+    introspection_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
+    revocation_endpoint: `${brokerUrl}/oauth/revoke`,
+    revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
+    revocation_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
     scopes_supported: [...managementScopes],
     service_documentation: `${brokerUrl}/docs`,
   };

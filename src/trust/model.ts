@@ -43,7 +43,20 @@ export interface Client {
   /** Issuer -> the id that this program has there. */
   readonly issuerClientIds: Readonly<Record<string, string>>;
   readonly status: 'active' | 'disabled';
+  /** Its management tokens that were taken back before their time: see {@link RevokedTokens}. */
+  readonly revokedTokens?: RevokedTokens;
   readonly createdAt: number;
+}
+
+/**
+ * Part of the client, because every use of a management token reads the client anyway: a record for each token would be one
+ * more read for each call, mostly of nothing.
+ */
+export interface RevokedTokens {
+  /** SHA-256 of each token's `jti`, until it would have expired (epoch seconds). */
+  readonly tokens: Readonly<Record<string, number>>;
+  /** Epoch seconds: whatever was issued up to then is revoked. Set when there are too many to name. */
+  readonly issuedUntil?: number;
 }
 
 /** `from` may pass a tenant's context to `to`. */
@@ -92,7 +105,9 @@ export interface Delegation {
   readonly depth: number;
   /** The least that an agreement of the chain allows: terms between two companies also bind those after them. */
   readonly maxDepth?: number;
+  /** Epoch seconds. From then on it counts for nothing, and neither does what continues it. */
   readonly revokedAt?: number;
+  readonly revokedReason?: string;
   /** Who the user is where the chain began. */
   readonly origin: { readonly issuer: string; readonly subject: string };
   /** Everything that must stay in force for the chain to hold, oldest first. */

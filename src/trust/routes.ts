@@ -14,6 +14,8 @@ import {
 } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Trust } from './index.ts';
+import { addAboutTokenRoutes } from './about-token-routes.ts';
+import { addDelegationRoutes } from './delegation-routes.ts';
 import { addIssuerRoutes } from './issuer-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
 import type { JsonWebKeySet } from './key-set.ts';
@@ -100,6 +102,8 @@ const revokeAgreement = createRoute({
 export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   const router = createRouter();
   addTokenRoute(router, trust, facts.brokerUrl);
+  addAboutTokenRoutes(router, trust, facts.brokerUrl);
+  addDelegationRoutes(router, trust);
   addWellKnownRoutes(router, facts);
   addKeyRoutes(router, trust);
   addIssuerRoutes(router, trust);
@@ -162,7 +166,15 @@ export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   return router;
 }
 
-function presentClient({ jwks: _, grantTypes, scopes, callScopes, createdAt, ...rest }: Client) {
+function presentClient({
+  jwks: _,
+  revokedTokens: __,
+  grantTypes,
+  scopes,
+  callScopes,
+  createdAt,
+  ...rest
+}: Client) {
   return {
     ...rest,
     grantTypes: [...grantTypes],

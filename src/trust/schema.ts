@@ -160,3 +160,42 @@ export const tokenAnswerSchema = z
 export const oauthErrorSchema = z
   .object({ error: z.string(), error_description: z.string() })
   .openapi('OAuthError');
+
+export const delegationSchema = z
+  .object({
+    id: z.string(),
+    txn: z.string(),
+    parent: z.string().optional().openapi({ description: 'The delegation that it continues' }),
+    tenant: z.string(),
+    provider: z.string(),
+    agent: z.string(),
+    deployment: z.string().optional(),
+    client: z.string().openapi({ description: 'The program that acts' }),
+    scopes: z.array(z.string()),
+    depth: z.int().openapi({ description: 'Actors in the chain up to here' }),
+    state: z
+      .enum(['active', 'expired', 'revoked', 'stopped'])
+      .openapi({ description: '`stopped`: one before it is revoked' }),
+    issuedAt: instantSchema,
+    expiresAt: instantSchema,
+    revokedAt: instantSchema.optional(),
+    reason: z.string().optional(),
+  })
+  .openapi('Delegation');
+
+export const introspectionSchema = z
+  .looseObject({
+    active: z.boolean(),
+    token_type: z.string().optional(),
+    scope: z.string().optional(),
+    client_id: z.string().optional(),
+    sub: z.string().optional(),
+    aud: z.string().optional(),
+    iss: z.string().optional(),
+    jti: z.string().optional(),
+    iat: z.int().optional(),
+    exp: z.int().optional(),
+    tenant: z.string().optional(),
+    txn: z.string().optional(),
+  })
+  .openapi('Introspection');

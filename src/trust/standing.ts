@@ -1,4 +1,4 @@
-import { partyId, partyKind } from '../kernel/principal.ts';
+import { type Party, partyId, partyKind } from '../kernel/principal.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { type CallableAgent, isOnOffer } from '../registry/index.ts';
 import type { ReadOptions } from '../storage/port.ts';
@@ -121,8 +121,20 @@ export async function isOwnerActive(
   { owner }: Client,
   options?: ReadOptions,
 ): Promise<boolean> {
-  if (partyKind(owner) === 'tenant') return true;
-  return (await context.registry.getProvider(partyId(owner), options))?.status === 'active';
+  return partyKind(owner) === 'tenant' || isPartyActive(context, owner, options);
+}
+
+export async function isPartyActive(
+  context: TrustContext,
+  party: Party,
+  options?: ReadOptions,
+): Promise<boolean> {
+  const id = partyId(party);
+  const found =
+    partyKind(party) === 'tenant'
+      ? await context.tenancy.getTenant(id, options)
+      : await context.registry.getProvider(id, options);
+  return found?.status === 'active';
 }
 
 export function isTrusted(record: TrustRecord | undefined, now: number): record is TrustRecord {

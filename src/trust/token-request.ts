@@ -19,18 +19,45 @@ const known = [
   'requested_token_type',
 ] as const;
 
-export type TokenRequest = Readonly<Partial<Record<(typeof known)[number], string>>>;
+export type TokenRequest = Form<(typeof known)[number]>;
+
+type Form<N extends string> = Readonly<Partial<Record<N, string>>>;
+
+/** What the token endpoint was sent. Throws {@link OAuthRefusal} `invalid_request`. */
+export function parseTokenRequest(contentType: string | undefined, body: string): TokenRequest {
+  return parseForm(contentType, body, known);
+}
+
+/** What is asked about one token (RFC 7662 §2.1) or to be done with it (RFC 7009 §2.1), by an authenticated client. */
+export type AboutToken = Form<(typeof aboutToken)[number]>;
+
+const aboutToken = [
+  'token',
+  'token_type_hint',
+  'client_id',
+  'client_assertion',
+  'client_assertion_type',
+] as const;
+
+/** Throws {@link OAuthRefusal} `invalid_request`. */
+export function parseAboutToken(contentType: string | undefined, body: string): AboutToken {
+  return parseForm(contentType, body, aboutToken);
+}
 
 /**
  * Refuses what is too large, not a form, sent twice (RFC 6749 §3.2) or empty: an empty parameter that is taken as absent
- * would let a broken caller fall back to another meaning. Throws {@link OAuthRefusal} `invalid_request`.
+ * would let a broken caller fall back to another meaning.
  */
-export function parseTokenRequest(contentType: string | undefined, body: string): TokenRequest {
+function parseForm<N extends string>(
+  contentType: string | undefined,
+  body: string,
+  known: readonly N[],
+): Form<N> {
   if (!/^application\/x-www-form-urlencoded(?:\s*;|$)/i.test(contentType ?? ''))
     throw bad('content_type', 'The content type must be application/x-www-form-urlencoded.');
   if (Buffer.byteLength(body) > maxBodyBytes) throw bad('body_too_large', 'The request is too large.');
   const parameters = new URLSearchParams(body);
-  const request: Partial<Record<(typeof known)[number], string>> = {};
+  const request: Partial<Record<N, string>> = {};
   for (const name of known) {
     const values = parameters.getAll(name);
     if (values.length > 1) throw bad('parameter_twice', `${name} was sent more than once.`);

@@ -1,4 +1,6 @@
 import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { HttpEnv } from '../api/env.ts';
 import type { Router } from '../api/router.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type OAuthErrorCode, OAuthRefusal } from './errors.ts';
@@ -14,6 +16,7 @@ const statuses = {
   unsupported_grant_type: 400,
   invalid_target: 400,
   invalid_scope: 400,
+  unsupported_token_type: 400,
   temporarily_unavailable: 503,
 } as const satisfies Record<OAuthErrorCode, number>;
 
@@ -26,12 +29,7 @@ export function addTokenRoute(router: Router, trust: Trust, brokerUrl: string): 
     try {
       return c.json(await trust.issueToken(c.req.header('Content-Type'), await c.req.text()));
     } catch (error) {
-      if (!(error instanceof OAuthRefusal)) throw error;
-      if (error.retryAfterSeconds !== undefined) c.header('Retry-After', String(error.retryAfterSeconds));
-      const tried = /^[A-Za-z]{1,20}(?= )/.exec(c.req.header('Authorization') ?? '')?.[0];
-      if (error.code === 'invalid_client' && tried !== undefined)
-        c.header('WWW-Authenticate', `${tried} realm="${brokerUrl}"`);
-      return c.json({ error: error.code, error_description: error.message }, statuses[error.code]);
+      return answerRefusal(c, error, brokerUrl);
     }
   });
   router.all('/oauth/token', (c) => {
@@ -40,11 +38,26 @@ export function addTokenRoute(router: Router, trust: Trust, brokerUrl: string): 
   });
 }
 
-function describeTokenEndpoint(router: Router): void {
+/** RFC 6749 §5.2. What is no refusal is thrown on. */
+export function answerRefusal(c: Context<HttpEnv>, error: unknown, brokerUrl: string) {
+  if (!(error instanceof OAuthRefusal)) throw error;
+  if (error.retryAfterSeconds !== undefined) c.header('Retry-After', String(error.retryAfterSeconds));
+  const tried = /^[A-Za-z]{1,20}(?= )/.exec(c.req.header('Authorization') ?? '')?.[0];
+  if (error.code === 'invalid_client' && tried !== undefined)
+    c.header('WWW-Authenticate', `${tried} realm="${brokerUrl}"`);
+  return c.json({ error: error.code, error_description: error.message }, statuses[error.code]);
+}
+
+/** For each status, what the OAuth endpoints' refusals look like. */
+export function oauthRefusals() {
   const refusal = {
     description: 'Refused (RFC 6749 §5.2)',
     content: { 'application/json': { schema: oauthErrorSchema } },
   };
+  return { 400: refusal, 401: refusal, 413: refusal, 500: refusal, 503: refusal };
+}
+
+function describeTokenEndpoint(router: Router): void {
   router.openAPIRegistry.registerPath({
     method: 'post',
     path: '/oauth/token',
@@ -83,11 +96,7 @@ function describeTokenEndpoint(router: Router): void {
     },
     responses: {
       200: { description: 'The token', content: { 'application/json': { schema: tokenAnswerSchema } } },
-      400: refusal,
-      401: refusal,
-      413: refusal,
-      500: refusal,
-      503: refusal,
+      ...oauthRefusals(),
     },
   });
 }

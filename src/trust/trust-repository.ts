@@ -8,15 +8,13 @@ import {
   type StoredRecord,
   type Write,
 } from '../storage/port.ts';
+import { createDelegationRepository, delegationKey } from './delegation-repository.ts';
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 
 export interface PageRequest {
   readonly limit: number;
   readonly cursor?: string;
 }
-
-/** Usage may be reported this long after a token ended; until then its delegation must be found. */
-const delegationKeptSeconds = 40 * 24 * 3600;
 
 /** Keys: see docs/storage/trust.md. */
 export function createTrustRepository(store: Store) {
@@ -25,7 +23,6 @@ export function createTrustRepository(store: Store) {
   const clientKey = (id: string) => ({ partition: `client#${id}`, sort: 'client' });
   const agreementKey = (id: string) => ({ partition: `agreement#${id}`, sort: 'agreement' });
   const assertionKey = (digest: string) => ({ partition: `assertion#${digest}`, sort: 'jti' });
-  const delegationKey = (id: string) => ({ partition: `delegation#${id}`, sort: 'delegation' });
 
   async function listed<T>(
     partition: string,
@@ -58,6 +55,7 @@ export function createTrustRepository(store: Store) {
   }
 
   return {
+    ...createDelegationRepository(store),
     trustRecord: (issuer: string, options?: ReadOptions): Promise<StoredRecord<TrustRecord> | undefined> =>
       store.get<TrustRecord>(recordKey(issuer), options),
     trustRecords: (owner: Party, page: PageRequest) =>
@@ -77,9 +75,6 @@ export function createTrustRepository(store: Store) {
         reverse: true,
         ...(records === undefined ? {} : { records }),
       }),
-    delegation: async (id: string, options?: ReadOptions): Promise<Delegation | undefined> =>
-      (await store.get<Delegation>(delegationKey(id), options))?.value,
-
     /** Everything that a chain hangs on, in one read. */
     chainFacts: async (chain: Delegation['chain'], issuer: string, options?: ReadOptions) => {
       const keys = [
@@ -146,12 +141,6 @@ export function createTrustRepository(store: Store) {
       ...agreementKey(value.id),
       version,
       value,
-    }),
-    insertDelegation: (value: Delegation): Write => ({
-      op: 'putIfAbsent',
-      ...delegationKey(value.id),
-      value,
-      expiresAt: value.expiresAt + delegationKeptSeconds,
     }),
     /** Which user a pairwise subject stands for: the way back for support and erasure. */
     rememberPairwise: (

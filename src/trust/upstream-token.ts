@@ -50,7 +50,7 @@ export function createUpstreamTokens(context: TrustContext) {
       notAfter: call.expiresAt,
     });
     const commit = await context.repository.commit([
-      context.repository.insertDelegation(issued.delegation),
+      ...context.repository.insertDelegation(issued.delegation),
       ...context.audit.writes({
         action: 'token.reissue',
         outcome: 'allowed',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/kernel/digest.ts';
 import { eventsOf, type Line, openLine, say } from '../support/a2a.ts';
 import { type AgentCall, answer, openStream, sendEvent, task } from '../support/agent.ts';
 import { testClock, type TestClock } from '../support/clock.ts';
@@ -12,13 +13,16 @@ import {
   type Program,
   type Stage,
 } from './stage.ts';
-import { exchange, refusal, passOn, tokenOf, type TokenReply } from './token-endpoint.ts';
+import { ask, claimsOf, exchange, refusal, passOn, tokenOf, type TokenReply } from './token-endpoint.ts';
 
 let clock: TestClock;
 let stage: Stage;
 let flights: Program;
 let lodging: Company;
 let agreement: string;
+/** The token with which the first agent was called, and the one that it got for the second. */
+let received: string;
+let onward: string;
 
 async function openScene(): Promise<void> {
   clock = testClock(Math.floor(Date.now() / 1000) * 1000);
@@ -29,6 +33,8 @@ async function openScene(): Promise<void> {
 }
 
 const reason = { reason: 'test' };
+
+const delegationOf = (token: string) => sha256(String(claimsOf(token)['jti']));
 
 async function subscriptionOf(tenant: string, agent: string): Promise<string> {
   const { items } = await call<{ items: { id: string; agent: string }[] }>(
@@ -49,7 +55,7 @@ const revocations: readonly {
   readonly name: string;
   readonly revoke: () => Promise<unknown>;
   readonly first?: string;
-  readonly second: string;
+  readonly second?: string;
   readonly gateway: string;
 }[] = [
   {
@@ -134,6 +140,23 @@ const revocations: readonly {
     second: '400 invalid_target agent_unavailable',
     gateway: '503 AGENT_UNAVAILABLE',
   },
+  {
+    name: 'the first delegation is revoked',
+    revoke: () => call(stage, 'POST', `/v1/delegations/${delegationOf(received)}/revoke`, reason),
+    second: '400 invalid_request token_revoked',
+    gateway: '403 TENANT_CONTEXT_INVALID',
+  },
+  {
+    name: 'the second delegation is revoked',
+    revoke: () => call(stage, 'POST', `/v1/delegations/${delegationOf(onward)}/revoke`, reason),
+    gateway: '403 TENANT_CONTEXT_INVALID',
+  },
+  {
+    name: 'the first client takes its token back',
+    revoke: () => ask(stage, stage.acme, { token: received }, '/oauth/revoke'),
+    second: '400 invalid_request token_revoked',
+    gateway: '403 TENANT_CONTEXT_INVALID',
+  },
 ];
 
 async function lineToHotels(token: string): Promise<Line> {
@@ -145,7 +168,6 @@ function hop(received: string): Promise<TokenReply> {
 }
 
 describe.each(revocations)('when $name', ({ revoke, first, second, gateway }) => {
-  let received: string;
   let line: Line;
   /** A stream that ran before. */
   let agent: AgentCall;
@@ -154,7 +176,8 @@ describe.each(revocations)('when $name', ({ revoke, first, second, gateway }) =>
   beforeAll(async () => {
     await openScene();
     received = tokenOf(await exchange(stage, stage.acme));
-    line = await lineToHotels(tokenOf(await hop(received)));
+    onward = tokenOf(await hop(received));
+    line = await lineToHotels(onward);
     lodging.upstream.on((heard) => answer(heard, { task: task('stays') }));
     await line.call('SendMessage', say('hi'));
     const heard = new Promise<AgentCall>((resolve) => {

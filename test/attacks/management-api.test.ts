@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/kernel/digest.ts';
 import { managementScopes } from '../../src/kernel/principal.ts';
 import { openLine, say } from '../support/a2a.ts';
 import { call, cardFor } from '../support/market.ts';
 import { newParty } from '../support/party.ts';
 import { accessTable, type Aimed } from './access-table.ts';
 import { addCompany, addProgram, agree, openStage, type Stage } from './stage.ts';
-import { exchange, managementToken, tokenOf } from './token-endpoint.ts';
+import { claimsOf, exchange, managementToken, tokenOf } from './token-endpoint.ts';
 
 const attacker = await newParty();
 const table = accessTable(attacker.jwks.keys[0]);
@@ -51,6 +52,8 @@ beforeAll(async () => {
   };
   ids = {
     PERIOD: period,
+    DELEGATION: sha256(String(claimsOf(callToken)['jti'])),
+    TRANSACTION: String(claimsOf(callToken)['txn']),
     AGREEMENT: (await agree(stage, 'lodging', 'third')).id,
     INVOICE: await first('/v1/invoices?tenant=globex'),
     SETTLEMENT: await first('/v1/settlements?provider=lodging'),
@@ -185,6 +188,8 @@ describe('what is somebody else’s cannot be told from what does not exist', ()
   it.each([
     ['/v1/agents/lodging/draft', '/v1/agents/lodging/never'],
     ['/v1/clients/globex-app', '/v1/clients/nobody-app'],
+    ['/v1/delegations/DELEGATION', '/v1/delegations/none'],
+    ['/v1/delegations?txn=TRANSACTION', '/v1/delegations?txn=txn_none'],
     ['/v1/invoices/INVOICE', '/v1/invoices/inv_none'],
     ['/v1/settlements/SETTLEMENT', '/v1/settlements/stl_none'],
     ['/v1/tenants/globex', '/v1/tenants/nobody'],
@@ -206,13 +211,16 @@ describe('what is somebody else’s cannot be told from what does not exist', ()
 
   /** All that an answer tells, but for the words of the question. */
   async function look(path: string, token: string): Promise<unknown> {
-    const real = path.replace(/INVOICE|SETTLEMENT/, (placeholder) => ids[placeholder] ?? '');
+    const real = path.replace(
+      /INVOICE|SETTLEMENT|DELEGATION|TRANSACTION/,
+      (placeholder) => ids[placeholder] ?? '',
+    );
     const response = await fetch(`${stage.url}${real}`, { headers: { authorization: `Bearer ${token}` } });
     const {
       requestId: _,
       detail,
       ...body
-    } = (await response.json()) as { requestId: string; detail: string };
+    } = (await response.json()) as { requestId: string; detail?: string };
     const headers = Object.fromEntries(
       [...response.headers].filter(([name]) => !['date', 'x-request-id', 'content-length'].includes(name)),
     );
@@ -220,7 +228,10 @@ describe('what is somebody else’s cannot be told from what does not exist', ()
       status: response.status,
       headers,
       body,
-      detail: detail.replaceAll(/draft|never|globex|lodging|nobody/g, '…'),
+      detail: detail?.replaceAll(
+        new RegExp(`draft|never|globex|lodging|nobody|${ids['DELEGATION']}|none`, 'g'),
+        '…',
+      ),
     };
   }
 });

@@ -32,6 +32,7 @@ export async function postForm(
   url: string,
   form: Form | string,
   headers: Readonly<Record<string, string>> = {},
+  path = '/oauth/token',
 ): Promise<TokenReply> {
   const body =
     typeof form === 'string'
@@ -39,7 +40,7 @@ export async function postForm(
       : new URLSearchParams(
           Object.entries(form).filter((pair): pair is [string, string] => pair[1] !== undefined),
         ).toString();
-  const response = await fetch(`${url}/oauth/token`, {
+  const response = await fetch(`${url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
     body,
@@ -49,17 +50,22 @@ export async function postForm(
     status: response.status,
     headers: response.headers,
     text,
-    body: JSON.parse(text) as TokenReply['body'],
+    body: (text === '' ? {} : JSON.parse(text)) as TokenReply['body'],
   };
 }
 
 /** Asks as this program; whatever the form says wins over what an honest program would send. */
-export async function ask(stage: Stage, program: Program, form: Form): Promise<TokenReply> {
-  return postForm(stage.url, {
+export async function ask(
+  stage: Stage,
+  program: Program,
+  form: Form,
+  path = '/oauth/token',
+): Promise<TokenReply> {
+  const credentials = {
     client_assertion_type: assertionType,
     client_assertion: await clientAssertion(program.client, program.clientId, stage.url),
-    ...form,
-  });
+  };
+  return postForm(stage.url, { ...credentials, ...form }, {}, path);
 }
 
 /** For a broker whose clock is not the machine's. */

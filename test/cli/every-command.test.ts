@@ -121,6 +121,12 @@ it('does everything that the management API can: each command calls it, each cal
   const idToken = await file('id-token.txt', `${await acme.idToken()}\n`);
   const asAcme = `--client-id ${acme.clientId} --key ${await keyFile(acme.client)}`;
   await text(`token exchange ${asAcme} --agent skyways/flights --subject-token-file ${idToken}`);
+  const { items } = JSON.parse(await text('audit list --client acme-app --json')) as {
+    items: { txn: string }[];
+  };
+  const delegation = await idOf(`delegations list ${items[0]?.txn}`);
+  expect(await text(`delegations show ${delegation}`)).toMatch(/^state +active$/m);
+  expect(await text(`delegations revoke ${delegation} --reason test`)).toMatch(/^state +revoked$/m);
   const asSkyways = `--client-id ${market.providerClientId} --key ${await keyFile(market.providerClient)}`;
   const token = await file('token.txt', await text(`token client-credentials ${asSkyways}`));
 

@@ -1,11 +1,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { decodeJwt } from 'jose';
 import { createInProcessBus } from '../../src/events/in-process/index.ts';
 import { eventTypes } from '../../src/events/json-schema.ts';
 import { type EventEnvelope, typeOf } from '../../src/events/port.ts';
+import { sha256 } from '../../src/kernel/digest.ts';
 import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
-import { call, cardFor, type Market, openMarket } from '../support/market.ts';
+import { call, cardFor, type Market, type MarketTenant, openMarket } from '../support/market.ts';
 import { newParty } from '../support/party.ts';
 import { silent } from './outbox-world.ts';
 import { usageOf } from './usage-event.ts';
@@ -210,6 +212,14 @@ describe('what the use cases report', { shuffle: false }, () => {
     ]);
   });
 
+  async function revokedDelegation(tenant: MarketTenant): Promise<{ id: string; txn: string }> {
+    const { jti, txn } = decodeJwt(await market.callToken(tenant));
+    const id = sha256(String(jti));
+    for (const reason of ['unpaid', 'again'])
+      await operator('POST', `/v1/delegations/${id}/revoke`, { reason });
+    return { id, txn: String(txn) };
+  }
+
   it('prices, usage and books', async () => {
     const period = new Date().toISOString().slice(0, 7);
     const meter = { key: 'tokens', aggregation: 'sum', unit: 'tokens' };
@@ -235,6 +245,19 @@ describe('what the use cases report', { shuffle: false }, () => {
     ]);
 
     const tenant = await market.addTenant('acme', { plan: 'metered' });
+    const delegation = await revokedDelegation(tenant);
+    expect(await story(`delegation:${delegation.id}`, 1)).toEqual([
+      [
+        '1 delegation.revoked.v1',
+        {
+          delegation: delegation.id,
+          txn: delegation.txn,
+          tenant: 'acme',
+          provider: 'skyways',
+          agent: 'skyways/flights',
+        },
+      ],
+    ]);
     const usage = await usageOf(market, tenant);
     const token = await market.providerToken();
     const report = async (...events: readonly object[]) => {

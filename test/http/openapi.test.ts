@@ -176,12 +176,18 @@ function validatorOf(schema: Schema): z.ZodType {
   return z.fromJSONSchema(JSON.parse(text) as Parameters<typeof z.fromJSONSchema>[0]);
 }
 
+/** Where a parameter is needed. */
+const queries: Readonly<Record<string, string>> = {
+  '/v1/usage/quarantine': '?provider=skyways',
+  '/v1/delegations': '?txn=txn_none',
+};
+
 describe('what is read is as it is documented', () => {
   it('for every operation that reads', async () => {
     const strange: unknown[] = [];
     const reading = operations.filter(({ method }) => method === 'GET');
     for (const operation of reading) {
-      const query = operation.path === '/v1/usage/quarantine' ? '?provider=skyways' : '';
+      const query = queries[operation.path] ?? '';
       const response = await fetch(`${world.market.url}${world.pathOf(operation)}${query}`, {
         headers: { authorization: `Bearer ${world.market.token}` },
       });

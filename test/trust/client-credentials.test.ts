@@ -6,6 +6,7 @@ import {
   addClient,
   addTenant,
   ask,
+  assertionType,
   claimsOf,
   exchange,
   outcome,
@@ -108,6 +109,91 @@ describe.each(engines)('a program that acts as itself, on $name', (engine) => {
       expect(await world.trust.authenticateBearer(access_token)).toBeUndefined();
       await world.trust.changeClient('skyways-usage', { status: 'active' }, { by: operator });
       expect(await world.trust.authenticateBearer(access_token)).toBeDefined();
+    });
+
+    it('is nobody while its company is suspended, and gets no token', async () => {
+      await addTenant(world, 'acme');
+      const admin = await addClient(world, {
+        id: 'acme-admin',
+        owner: 'tenant:acme',
+        grantTypes: ['client_credentials'],
+        scopes: ['trust:read'],
+      });
+      const by = { by: operator };
+      const companies = [
+        {
+          program: reporter,
+          suspend: () => world.registry.setProviderStatus('skyways', 'suspended', 'trouble', by),
+          reinstate: () => world.registry.setProviderStatus('skyways', 'active', 'over', by),
+        },
+        {
+          program: admin,
+          suspend: () => world.tenancy.suspendTenant('acme', 'unpaid', by),
+          reinstate: () => world.tenancy.reinstateTenant('acme', 'paid', by),
+        },
+      ];
+      for (const { program, suspend, reinstate } of companies) {
+        const { access_token } = await get({}, program);
+        await suspend();
+        expect(await world.trust.authenticateBearer(access_token)).toBeUndefined();
+        expect(await refusal(get({}, program))).toBe('unauthorized_client client_owner_not_active');
+        await reinstate();
+        expect(await world.trust.authenticateBearer(access_token)).toBeDefined();
+      }
+    });
+
+    describe('with a token that its client took back', () => {
+      const takeBack = async (token: string) => {
+        const form = {
+          client_assertion_type: assertionType,
+          client_assertion: await reporter.assertion(),
+          token,
+        };
+        await world.trust.revokeToken({
+          contentType: 'application/x-www-form-urlencoded',
+          body: new URLSearchParams(form).toString(),
+        });
+      };
+
+      it('is nobody, and with its others goes on', async () => {
+        const [gone, other] = [(await get()).access_token, (await get()).access_token];
+        await takeBack(gone);
+        expect(await world.trust.authenticateBearer(gone)).toBeUndefined();
+        expect(await world.trust.authenticateBearer(other)).toBeDefined();
+        const found = await world.trust.findClient('skyways-usage');
+        await world.trust.changeClient('skyways-usage', { name: 'Renamed' }, { by: operator });
+        expect(await world.trust.authenticateBearer(gone)).toBeUndefined();
+        expect(Object.keys(found?.client.revokedTokens?.tokens ?? {})).toHaveLength(1);
+      });
+
+      it('two at the same moment are both taken back', async () => {
+        const [first, second] = [(await get()).access_token, (await get()).access_token];
+        world.store.beforeNextCommit(() => takeBack(second));
+        await takeBack(first);
+        expect(await world.trust.authenticateBearer(first)).toBeUndefined();
+        expect(await world.trust.authenticateBearer(second)).toBeUndefined();
+      });
+
+      it('when there are too many to name, all that were issued up to then are', async () => {
+        const kept = (await get()).access_token;
+        for (let n = 0; n < 101; n++) await takeBack((await get()).access_token);
+        expect(await world.trust.authenticateBearer(kept)).toBeUndefined();
+        world.clock.advance(1000);
+        const fresh = (await get()).access_token;
+        expect(await world.trust.authenticateBearer(fresh)).toBeDefined();
+        await takeBack(fresh);
+        expect(await world.trust.authenticateBearer(fresh)).toBeUndefined();
+        expect(await world.trust.authenticateBearer(kept)).toBeUndefined();
+      });
+
+      it('forgets tokens that have expired', async () => {
+        for (let n = 0; n < 3; n++) {
+          await takeBack((await get()).access_token);
+          world.clock.advance(300_000);
+        }
+        const found = await world.trust.findClient('skyways-usage');
+        expect(Object.keys(found?.client.revokedTokens?.tokens ?? {})).toHaveLength(1);
+      });
     });
 
     it('nobody is let in with a token for an agent, a tenant’s own token, or no token at all', async () => {

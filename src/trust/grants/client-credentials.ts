@@ -5,7 +5,9 @@ import { partyId, partyKind } from '../../kernel/principal.ts';
 import { signJwt } from '../jwt.ts';
 import { OAuthRefusal } from '../errors.ts';
 import type { TrustContext } from '../deps.ts';
+import { recent } from '../recent-facts.ts';
 import { invalidTarget } from '../resolve-target.ts';
+import { isPartyActive } from '../standing.ts';
 import { requestedScopes, type TokenRequest } from '../token-request.ts';
 import type { Grant, Issued } from './grant.ts';
 
@@ -13,6 +15,12 @@ import type { Grant, Issued } from './grant.ts';
 export const clientCredentials: Grant = async (context, request, client) => {
   const targets = [request.resource, request.audience].filter((target) => target !== undefined);
   if (targets.some((target) => target !== context.brokerUrl)) throw invalidTarget('target_not_broker');
+  if (!(await isPartyActive(context, client.owner, recent)) && !(await isPartyActive(context, client.owner)))
+    throw new OAuthRefusal(
+      'unauthorized_client',
+      'client_owner_not_active',
+      'This client may not get a token now.',
+    );
   const scopes = narrow(client, request);
   return mint(context, client, scopes);
 };

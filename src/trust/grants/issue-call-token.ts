@@ -80,7 +80,10 @@ export async function issueCallToken(
     token,
     expiresIn: delegation.expiresAt - delegation.issuedAt,
     scope: scope.join(' '),
-    writes: [context.repository.insertDelegation(delegation), ...(await pairwiseWrites(context, delegation))],
+    writes: [
+      ...context.repository.insertDelegation(delegation),
+      ...(await pairwiseWrites(context, delegation)),
+    ],
     entry: {
       action,
       tenant: delegation.tenant,

@@ -88,6 +88,7 @@ const unknownMade = {
   subscription: 'no-such',
   deployment: 'no-such',
   event: 'no-such',
+  delegation: 'no-such',
 };
 const wrongIds = Object.fromEntries(
   [...Object.keys(unknownIds), ...Object.keys(unknownMade), 'period', 'step'].map((name) => [
@@ -105,7 +106,7 @@ async function refusalsOf(operation: Operation): Promise<readonly number[]> {
   const query = operation.parameters.some(
     ({ required, ...parameter }) => required && parameter.in === 'query',
   )
-    ? '?provider=skyways'
+    ? '?provider=skyways&txn=txn_none'
     : '';
   const valid = { ...bodyOf(operation), token, query };
   const requests: Request[] = [

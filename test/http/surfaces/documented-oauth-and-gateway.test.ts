@@ -8,10 +8,14 @@ const operations = await documentedOperations();
 const documentedAt = (path: string) =>
   operations.find((operation) => operation.path === path)?.statuses.filter((status) => status >= 400) ?? [];
 
-it('the token endpoint answers what it documents, in the language of RFC 6749', async () => {
+it.each([
+  ['/oauth/token', 'grant_type=client_credentials'],
+  ['/oauth/introspect', 'token=x'],
+  ['/oauth/revoke', 'token=x'],
+])('%s answers what it documents, in the language of RFC 6749', async (path, grant) => {
   const world = await furnish();
   const post = async (body: string | URLSearchParams, type = 'application/x-www-form-urlencoded') => {
-    const response = await fetch(`${world.market.url}/oauth/token`, {
+    const response = await fetch(`${world.market.url}${path}`, {
       method: 'POST',
       headers: { 'content-type': type },
       body,
@@ -22,7 +26,6 @@ it('the token endpoint answers what it documents, in the language of RFC 6749', 
     });
     return response.status;
   };
-  const grant = 'grant_type=client_credentials';
   const statuses = [
     await post('nonsense'),
     await post(grant, 'text/plain'),
@@ -35,7 +38,7 @@ it('the token endpoint answers what it documents, in the language of RFC 6749', 
     world.fail(undefined);
   }
   await world.close();
-  expect(new Set(statuses)).toEqual(new Set(documentedAt('/oauth/token')));
+  expect(new Set(statuses)).toEqual(new Set(documentedAt(path)));
 });
 
 it('the gateway answers what it documents, in the language of A2A', async () => {

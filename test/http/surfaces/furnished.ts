@@ -1,4 +1,6 @@
+import { decodeJwt } from 'jose';
 import { type Clock, systemClock } from '../../../src/kernel/clock.ts';
+import { sha256 } from '../../../src/kernel/digest.ts';
 import { openMemoryStore } from '../../../src/storage/memory/index.ts';
 import type { Store } from '../../../src/storage/port.ts';
 import { openLine, say } from '../../support/a2a.ts';
@@ -85,6 +87,7 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     tenant: 'acme',
     client: tenant.clientId,
     agreement: String(agreement['id']),
+    delegation: sha256(String(decodeJwt(line.token).jti)),
     deployment: await first('/v1/agents/skyways/flights/deployments'),
     subscription: await first('/v1/tenants/acme/subscriptions'),
     plan: 'basic',

@@ -1,0 +1,38 @@
+import { sha256 } from '../kernel/digest.ts';
+import { asText } from '../kernel/json.ts';
+import { type ManagementScope, managementScopes, type Principal } from '../kernel/principal.ts';
+import type { TrustContext } from './deps.ts';
+import type { Client } from './model.ts';
+import type { OwnTokenVerifier } from './own-token.ts';
+import { recent } from './recent-facts.ts';
+import { isRevoked } from './revoked-tokens.ts';
+import { isPartyActive } from './standing.ts';
+
+/**
+ * Who holds this management token; `undefined` when it is not valid or was revoked, or when its client or the client's company
+ * may not act. A yes may rest on what was known lately; before a no the facts are read as they are.
+ */
+export async function authenticateBearer(
+  context: TrustContext,
+  verifier: OwnTokenVerifier,
+  token: string,
+): Promise<Principal | undefined> {
+  const verified = verifier.verify(token, context.brokerUrl);
+  if (!verified.ok) return undefined;
+  const claims = verified.value;
+  const id = sha256(asText(claims['jti']));
+  for (const options of [recent, {}]) {
+    const client = (await context.repository.client(asText(claims['sub']), options))?.value;
+    if (client?.status !== 'active' || !(await isPartyActive(context, client.owner, options))) continue;
+    if (isRevoked(client.revokedTokens, { id, issuedAt: Number(claims['iat']) })) return undefined;
+    return principalOf(client, asText(claims['scope']).split(' '));
+  }
+  return undefined;
+}
+
+function principalOf(client: Client, asked: readonly string[]): Principal {
+  const scopes = managementScopes.filter(
+    (scope: ManagementScope) => asked.includes(scope) && client.scopes.includes(scope),
+  );
+  return { kind: 'client', clientId: client.id, owner: client.owner, scopes };
+}
