@@ -99,6 +99,14 @@ export const catalogue = {
   'subscription.cancelled.v1': event('A tenant may not use an agent any more', subscription, ofSubscription),
 
   'issuer.registered.v1': event('A party’s issuer is trusted', issuer, ofIssuer),
+  'issuer.claimed.v1': event('A party says that an issuer is its own; nothing is proven', issuer, ofIssuer),
+  'issuer.verified.v1': event('A party’s issuer is proven, and waits for the operator', issuer, ofIssuer),
+  'issuer.changed.v1': event('An issuer’s keys, algorithms, audience or expiry changed', issuer, ofIssuer),
+  'issuer.keys-replaced.v1': event(
+    'An issuer’s tokens are refused: all its keys were replaced at once',
+    issuer,
+    ofIssuer,
+  ),
   'issuer.disabled.v1': event('An issuer’s tokens are refused', issuer, ofIssuer),
   'issuer.enabled.v1': event('A disabled issuer is trusted again', issuer, ofIssuer),
   'client.registered.v1': event(

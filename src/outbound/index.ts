@@ -4,12 +4,14 @@ import { guardedConnector, type Resolve, resolveBySystem } from './connector.ts'
 import { type Outbound, OutboundError, type OutboundRequest, type OutboundResponse } from './port.ts';
 import { decoded, readBounded, toOutboundError } from './response.ts';
 import { checkUrl } from './url.ts';
+import { type ResolveTxt, resolveTxtBySystem, textRecords } from './txt.ts';
 
 export interface OutboundOptions {
   readonly log: Log;
   /** Lets private, loopback and other special addresses, and plain http, through. */
   readonly allowPrivateNetwork: boolean;
   readonly resolve?: Resolve;
+  readonly resolveTxt?: ResolveTxt;
 }
 
 const connectTimeoutMs = 5000;
@@ -94,6 +96,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
       if (pools.size > maxPools) evictOldest(pools, options.log);
       return made;
     },
+
+    resolveTxt: (name) => textRecords(options.resolveTxt ?? resolveTxtBySystem, name),
 
     async close() {
       await Promise.all([documents.destroy(), ...[...pools.values()].map((pool) => pool.destroy())]);

@@ -16,8 +16,18 @@ export interface Outbound {
    */
   pool(origin: string): import('undici').Dispatcher;
 
+  /**
+   * The TXT records of a name, each joined from its parts (RFC 7208 §3.3); none when there are none, or no such name. At most
+   * {@link maxTxtRecords}, each of at most {@link maxTxtLength} characters: more or longer ones are left out. Throws
+   * {@link OutboundError} `timeout` or `unreachable`.
+   */
+  resolveTxt(name: string): Promise<readonly string[]>;
+
   close(): Promise<void>;
 }
+
+export const maxTxtRecords = 50;
+export const maxTxtLength = 1024;
 
 export interface OutboundRequest {
   readonly url: string;

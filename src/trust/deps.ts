@@ -8,6 +8,7 @@ import type { Store } from '../storage/port.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Tenancy } from '../tenancy/index.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
+import type { IssuerRepository } from './issuer-repository.ts';
 import type { Keys } from './keys.ts';
 import type { TrustRepository } from './trust-repository.ts';
 
@@ -16,7 +17,7 @@ export interface TrustDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
-  readonly outbound: Pick<Outbound, 'fetch'>;
+  readonly outbound: Pick<Outbound, 'fetch' | 'resolveTxt'>;
   readonly audit: Audit;
   readonly events: Events;
   readonly keys: Keys;
@@ -27,6 +28,7 @@ export interface TrustDeps {
 
 export interface TrustContext extends TrustDeps {
   readonly repository: TrustRepository;
+  readonly issuers: IssuerRepository;
   readonly issuerKeys: IssuerKeys;
   readonly refusals: BoundedRefusals;
 }

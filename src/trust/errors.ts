@@ -1,5 +1,6 @@
 export type TrustErrorCode =
   | 'issuer_taken'
+  | 'issuer_unproven'
   | 'keys_unusable'
   | 'client_exists'
   | 'wrong_owner'
@@ -7,6 +8,7 @@ export type TrustErrorCode =
 
 export const trustErrors = {
   issuer_taken: { status: 409, title: 'The issuer is registered already' },
+  issuer_unproven: { status: 422, title: 'It is not proven that the issuer is this party’s' },
   keys_unusable: { status: 422, title: 'The key set cannot be used' },
   client_exists: { status: 409, title: 'The client id is taken' },
   wrong_owner: { status: 422, title: 'That does not belong to this owner' },

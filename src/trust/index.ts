@@ -5,10 +5,14 @@ import type { Deployment } from '../registry/index.ts';
 import type { Page } from '../storage/port.ts';
 import type { AboutTokenRequest } from './about-token.ts';
 import { authenticateBearer } from './authenticate-bearer.ts';
+import { approveIssuer } from './approve-issuer.ts';
 import { type CallContext, verifyCallToken } from './call-context.ts';
+import { changeIssuer, type IssuerChange } from './change-issuer.ts';
 import type { TrustDeps } from './deps.ts';
 import { introspectToken, type Introspection } from './introspect-token.ts';
+import { findIssuer } from './find-issuer.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
+import { createIssuerRepository } from './issuer-repository.ts';
 import type { TokenProblem } from './jwt.ts';
 import { keepKeys } from './keep-keys.ts';
 import type { Keys } from './keys.ts';
@@ -16,10 +20,11 @@ import { makeAgreement, type NewAgreement, revokeAgreement } from './make-agreem
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 import { createOwnTokenVerifier } from './own-token.ts';
 import { changeClient, type ClientChange, type NewClient, registerClient } from './register-client.ts';
-import { type NewIssuer, registerIssuer, setIssuerStatus } from './register-issuer.ts';
+import { type NewIssuer, registerIssuer } from './register-issuer.ts';
 import { revokeDelegation } from './revoke-delegation.ts';
 import { revokeToken } from './revoke-token.ts';
 import { rotateKeys, rotateOldKeys, type Rotation } from './rotate-keys.ts';
+import { setIssuerStatus } from './set-issuer-status.ts';
 import {
   type DelegationPage,
   type DelegationView,
@@ -29,6 +34,8 @@ import {
 import { checkChain, type Standing, type StandingProblem } from './standing.ts';
 import { issueToken, type TokenAnswer } from './token-endpoint.ts';
 import { createTrustRepository, type PageRequest } from './trust-repository.ts';
+import { verifyIssuer } from './verify-issuer.ts';
+import { watchIssuerKeys } from './watch-issuer-keys.ts';
 import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
 
 export type { CallContext } from './call-context.ts';
@@ -42,10 +49,20 @@ export type { UpstreamToken } from './upstream-token.ts';
 /** Who trusts whom, and proof of it. See the use cases' files for what each throws. */
 export interface Trust {
   registerIssuer(owner: Party, input: NewIssuer, by: Principal): Promise<TrustRecord>;
+  findIssuer(owner: Party, id: string): Promise<{ record: TrustRecord; version: string }>;
+  changeIssuer(
+    owner: Party,
+    id: string,
+    change: IssuerChange,
+    update: { readonly by: Principal; readonly version: string | undefined },
+  ): Promise<{ record: TrustRecord; version: string }>;
+  /** `proof`: the signed challenge, when it is not published in the well-known file. */
+  verifyIssuer(owner: Party, id: string, proof: string | undefined, by: Principal): Promise<TrustRecord>;
+  approveIssuer(owner: Party, id: string, by: Principal): Promise<TrustRecord>;
   setIssuerStatus(
     owner: Party,
     id: string,
-    status: TrustRecord['status'],
+    status: 'active' | 'disabled',
     by: Principal,
   ): Promise<TrustRecord>;
   listIssuers(owner: Party, page: PageRequest): Promise<Page<TrustRecord>>;
@@ -89,10 +106,11 @@ export interface Trust {
 
 export function createTrust(deps: TrustDeps): Trust {
   const repository = createTrustRepository(deps.store);
+  const issuers = createIssuerRepository(deps.store);
+  const stored = { ...deps, repository, issuers };
   const context = {
-    ...deps,
-    repository,
-    issuerKeys: createIssuerKeys(deps),
+    ...stored,
+    issuerKeys: watchIssuerKeys(stored, createIssuerKeys(deps)),
     refusals: createBoundedRefusals(deps),
   };
   const verifier = createOwnTokenVerifier(deps);
@@ -101,7 +119,14 @@ export function createTrust(deps: TrustDeps): Trust {
   return {
     registerIssuer: (owner, input, by) => registerIssuer(context, owner, input, by),
     setIssuerStatus: (owner, id, status, by) => setIssuerStatus(context, owner, id, status, by),
-    listIssuers: (owner, page) => repository.trustRecords(owner, page),
+    findIssuer: async (owner, id) => {
+      const { value, version } = await findIssuer(context, owner, id);
+      return { record: value, version };
+    },
+    changeIssuer: (owner, id, change, update) => changeIssuer(context, owner, id, change, update),
+    verifyIssuer: (owner, id, proof, by) => verifyIssuer(context, owner, id, proof, by),
+    approveIssuer: (owner, id, by) => approveIssuer(context, owner, id, by),
+    listIssuers: (owner, page) => issuers.list(owner, page),
     registerClient: (input, by) => registerClient(context, input, by),
     changeClient: (id, change, update) => changeClient(context, id, change, update),
     findClient: async (id) => {

@@ -5,7 +5,13 @@ import { parseJson } from '../kernel/json.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { OutboundError, type Outbound } from '../outbound/port.ts';
 import { BoundedCache } from '../kernel/bounded-cache.ts';
-import { importKeys, type IssuerKey, type JsonWebKeySet, type KeySetProblem } from './key-set.ts';
+import {
+  importKeys,
+  type IssuerKey,
+  type JsonWebKeySet,
+  type KeySetProblem,
+  thumbprintsOf,
+} from './key-set.ts';
 import type { Algorithm } from './signature.ts';
 
 /** Where an issuer's or client's public keys are: pinned, or at a URL. Exactly one is set. */
@@ -14,18 +20,31 @@ export interface KeySource {
   readonly jwksUri?: string;
 }
 
+/** What is published at one address, or pinned. */
+export interface KeySet {
+  readonly keys: readonly IssuerKey[];
+  readonly thumbprints: readonly string[];
+  /** Epoch milliseconds: when it was asked for. */
+  readonly fetchedAt: number;
+}
+
 export interface IssuerKeys {
   /**
    * The keys that may have signed: those with the id, or without an id every key that fits the algorithm. Empty: none.
-   * Asks the issuer again at most once per {@link minRefreshMs} when an id is not known.
+   * Asks the issuer again at most once per {@link minRefreshMs} when an id is not known, and once more soon after that.
    */
   find(
     source: KeySource,
     algorithm: Algorithm,
     keyId: string | undefined,
   ): Promise<Result<readonly KeyObject[], KeySetProblem>>;
+  /** The set from which {@link IssuerKeys.find} chooses. `isFresh`: not older than {@link minRefreshMs}. */
+  read(
+    source: KeySource,
+    want?: { readonly keyId?: string | undefined; readonly isFresh?: boolean },
+  ): Promise<Result<KeySet, KeySetProblem>>;
   /** Fetches and checks now: for registration. */
-  check(source: KeySource): Promise<Result<number, KeySetProblem>>;
+  check(source: KeySource): Promise<Result<KeySet, KeySetProblem>>;
 }
 
 const maxBytes = 128 * 1024;
@@ -35,12 +54,15 @@ const freshMs = 10 * 60_000;
 const hardAgeMs = 24 * 3600_000;
 /** Between two fetches from one address, whatever tokens say: a flood of unknown ids must not become a flood of fetches. */
 const minRefreshMs = 5_000;
+/** An issuer that rotates right after somebody has probed for an unknown id would be refused until then: one fetch more is allowed. */
+const extraRefresh = { afterMs: 1_000, everyMs: 60_000 } as const;
 const maxCached = 10_000;
 
 interface Cached {
-  keys: readonly IssuerKey[] | undefined;
-  fetchedAt: number;
+  set: KeySet | undefined;
   triedAt: number;
+  /** When {@link extraRefresh} was used. */
+  extraAt: number;
   problem: KeySetProblem | undefined;
   running: Promise<void> | undefined;
 }
@@ -51,15 +73,15 @@ export function createIssuerKeys(deps: {
 }): IssuerKeys {
   const cache = new BoundedCache<Cached>(maxCached);
   /** By content: a record read twice is two objects, and importing a key costs more than a look-up. */
-  const pinned = new BoundedCache<Result<readonly IssuerKey[], KeySetProblem>>(maxCached);
+  const pinned = new BoundedCache<Result<KeySet, KeySetProblem>>(maxCached);
 
   function entry(uri: string): Cached {
     const known = cache.get(uri);
     if (known !== undefined) return known;
     const made: Cached = {
-      keys: undefined,
-      fetchedAt: 0,
+      set: undefined,
       triedAt: -Infinity,
+      extraAt: -Infinity,
       problem: undefined,
       running: undefined,
     };
@@ -67,75 +89,109 @@ export function createIssuerKeys(deps: {
     return made;
   }
 
-  /** Coalesced, and at most once per {@link minRefreshMs}. */
-  async function refresh(uri: string, cached: Cached): Promise<void> {
+  function mayRefresh(cached: Cached, isUnknown: boolean): boolean {
+    const now = deps.clock.now();
+    const waited = now - cached.triedAt;
+    if (waited >= minRefreshMs) return true;
+    if (!isUnknown || cached.problem !== undefined || waited < extraRefresh.afterMs) return false;
+    if (now - cached.extraAt < extraRefresh.everyMs) return false;
+    cached.extraAt = now;
+    return true;
+  }
+
+  /** Coalesced, and within the budget. `isUnknown`: because of a key id that is not in the set. */
+  async function refresh(uri: string, cached: Cached, isUnknown: boolean): Promise<void> {
     if (cached.running !== undefined) return cached.running;
-    if (deps.clock.now() - cached.triedAt < minRefreshMs) return;
-    cached.triedAt = deps.clock.now();
+    if (!mayRefresh(cached, isUnknown)) return;
+    const triedAt = deps.clock.now();
+    cached.triedAt = triedAt;
     cached.running = fetchKeys(deps.outbound, uri)
       .then((result) => {
-        if (result.ok) {
-          cached.keys = result.value;
-          cached.fetchedAt = deps.clock.now();
-          cached.problem = undefined;
-        } else cached.problem = result.error;
+        if (result.ok) keep(cached, setOf(result.value, triedAt));
+        else cached.problem = result.error;
       })
       // Also after a failure that nobody foresaw: or the next one would wait for this one for ever.
       .finally(() => (cached.running = undefined));
     return cached.running;
   }
 
-  async function fromUri(
-    uri: string,
-    keyId: string | undefined,
-  ): Promise<Result<readonly IssuerKey[], KeySetProblem>> {
-    const cached = entry(uri);
-    const age = deps.clock.now() - cached.fetchedAt;
-    const unknown = keyId !== undefined && cached.keys?.some((key) => key.keyId === keyId) !== true;
-    // An issuer that did not answer when it was last asked is asked beside: its tokens wait for it once, not each time.
-    const isSlow = cached.problem !== undefined && age <= hardAgeMs && !unknown;
-    if (cached.keys === undefined || unknown || (age > freshMs && !isSlow)) await refresh(uri, cached);
-    else if (age > freshMs) refresh(uri, cached).catch(() => undefined);
-    if (cached.keys === undefined || deps.clock.now() - cached.fetchedAt > hardAgeMs)
-      return err(cached.problem ?? 'keys_unreachable');
-    return ok(cached.keys);
+  function keep(cached: Cached, set: KeySet): void {
+    cached.set = set;
+    cached.problem = undefined;
   }
 
-  function fromPinned(jwks: JsonWebKeySet): Result<readonly IssuerKey[], KeySetProblem> {
+  async function fromUri(
+    uri: string,
+    { keyId, isFresh = false }: { readonly keyId?: string | undefined; readonly isFresh?: boolean },
+  ): Promise<Result<KeySet, KeySetProblem>> {
+    const cached = entry(uri);
+    const ageOf = ({ fetchedAt }: KeySet) => deps.clock.now() - fetchedAt;
+    const age = cached.set === undefined ? Infinity : ageOf(cached.set);
+    const isUnknown = keyId !== undefined && cached.set?.keys.some((key) => key.keyId === keyId) !== true;
+    const isDue = age > (isFresh ? minRefreshMs : freshMs);
+    // An issuer that did not answer when it was last asked is asked beside: its tokens wait for it once, not each time.
+    const isSlow = cached.problem !== undefined && age <= hardAgeMs && !isUnknown && !isFresh;
+    if (cached.set === undefined || isUnknown || (isDue && !isSlow)) await refresh(uri, cached, isUnknown);
+    else if (isDue) refresh(uri, cached, false).catch(() => undefined);
+    const { set } = cached;
+    if (set === undefined || ageOf(set) > (isFresh ? minRefreshMs : hardAgeMs))
+      return err(cached.problem ?? 'keys_unreachable');
+    return ok(set);
+  }
+
+  function fromPinned(jwks: JsonWebKeySet): Result<KeySet, KeySetProblem> {
     const content = sha256(JSON.stringify(jwks));
     const known = pinned.get(content);
     if (known !== undefined) return known;
-    const made = importKeys(jwks);
+    const imported = importKeys(jwks);
+    const made = imported.ok ? ok(setOf(imported.value, deps.clock.now())) : imported;
     pinned.set(content, made);
     return made;
   }
 
-  const load = (source: KeySource, keyId: string | undefined) =>
+  const read: IssuerKeys['read'] = (source, want = {}) =>
     source.jwks === undefined
-      ? fromUri(source.jwksUri ?? '', keyId)
+      ? fromUri(source.jwksUri ?? '', want)
       : Promise.resolve(fromPinned(source.jwks));
 
   return {
+    read,
     async find(source, algorithm, keyId) {
-      const keys = await load(source, keyId);
-      if (!keys.ok) return keys;
-      return ok(
-        keys.value
-          .filter((candidate) => keyId === undefined || candidate.keyId === keyId)
-          .filter(({ algorithms }) => algorithms.includes(algorithm))
-          .map(({ key }) => key)
-          // Without an id, each key costs a verification.
-          .slice(0, keyId === undefined ? 4 : 2),
-      );
+      const set = await read(source, { keyId });
+      return set.ok ? ok(candidates(set.value, algorithm, keyId)) : set;
     },
     async check(source) {
-      const keys =
-        source.jwks === undefined
-          ? await fetchKeys(deps.outbound, source.jwksUri ?? '')
-          : importKeys(source.jwks);
-      return keys.ok ? ok(keys.value.length) : keys;
+      const { jwks, jwksUri = '' } = source;
+      if (jwks !== undefined) return fromPinned(jwks);
+      const fetchedAt = deps.clock.now();
+      const keys = await fetchKeys(deps.outbound, jwksUri);
+      if (!keys.ok) return keys;
+      const set = setOf(keys.value, fetchedAt);
+      const cached = cache.get(jwksUri);
+      if (cached !== undefined) keep(cached, set);
+      return ok(set);
     },
   };
+}
+
+function setOf(keys: readonly IssuerKey[], fetchedAt: number): KeySet {
+  return { keys, thumbprints: thumbprintsOf(keys), fetchedAt };
+}
+
+/** Which keys of a set may have signed a token with this header. */
+export function candidates(
+  { keys }: KeySet,
+  algorithm: Algorithm,
+  keyId: string | undefined,
+): readonly KeyObject[] {
+  return (
+    keys
+      .filter((candidate) => keyId === undefined || candidate.keyId === keyId)
+      .filter(({ algorithms }) => algorithms.includes(algorithm))
+      .map(({ key }) => key)
+      // Without an id, each key costs a verification.
+      .slice(0, keyId === undefined ? 4 : 2)
+  );
 }
 
 async function fetchKeys(

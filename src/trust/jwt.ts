@@ -27,6 +27,7 @@ export type TokenProblem =
   | 'token_signature_wrong'
   | 'token_type_wrong'
   | 'token_issuer_unknown'
+  | 'token_issuer_keys_replaced'
   | 'token_expired'
   | 'token_not_yet_valid'
   | 'token_lifetime_too_long'

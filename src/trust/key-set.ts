@@ -1,4 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { canonicalJson } from '../kernel/canonical-json.ts';
+import { sha256 } from '../kernel/digest.ts';
 import { isJsonObject, type JsonObject } from '../kernel/json.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { acceptedAlgorithms, type Algorithm, fitsAlgorithm } from './signature.ts';
@@ -12,9 +14,15 @@ export interface IssuerKey {
   readonly key: KeyObject;
   /** Those that it fits, or the one that it names. */
   readonly algorithms: readonly Algorithm[];
+  /** RFC 7638: what stays the same whatever the key is called. */
+  readonly thumbprint: string;
 }
 
-export type KeySetProblem = 'keys_unreachable' | 'keys_unusable';
+export type KeySetProblem =
+  | 'keys_unreachable'
+  | 'keys_unusable'
+  /** None of the keys that were trusted is there any more. */
+  | 'keys_replaced';
 
 const maxKeys = 100;
 
@@ -46,7 +54,19 @@ function importKey(jwk: JsonObject): IssuerKey | undefined {
   );
   return algorithms.length === 0
     ? undefined
-    : { keyId: typeof kid === 'string' ? kid : undefined, key, algorithms };
+    : { keyId: typeof kid === 'string' ? kid : undefined, key, algorithms, thumbprint: thumbprintOf(key) };
+}
+
+/** RFC 7638 §3.2, RFC 8037 §2: the members that make the key, in their order, and no others. */
+function thumbprintOf(key: KeyObject): string {
+  const { kty, crv, x, y, e, n } = key.export({ format: 'jwk' });
+  const members = kty === 'EC' ? { crv, kty, x, y } : kty === 'OKP' ? { crv, kty, x } : { e, kty, n };
+  return sha256(canonicalJson(members as JsonObject));
+}
+
+/** Each once, in an order of its own, so that two sets of the same keys look the same. */
+export function thumbprintsOf(keys: readonly IssuerKey[]): readonly string[] {
+  return [...new Set(keys.map(({ thumbprint }) => thumbprint))].toSorted();
 }
 
 function publicKeyOf(jwk: JsonObject): KeyObject | undefined {

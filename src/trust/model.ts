@@ -3,7 +3,13 @@ import type { ManagementScope, Party } from '../kernel/principal.ts';
 import type { JsonWebKeySet } from './key-set.ts';
 import type { Algorithm } from './signature.ts';
 
-/** What the broker believes about one issuer. One issuer has one record, so nobody can register another's. */
+/**
+ * `pending`: claimed, nothing is proven. `verified`: proven, and waits for the operator. `active`: its tokens count.
+ * `keys_replaced`: the published keys have nothing in common with those that were trusted. `disabled`: by its owner or the operator.
+ */
+export type IssuerStatus = 'pending' | 'verified' | 'active' | 'keys_replaced' | 'disabled';
+
+/** What the broker believes about one issuer. One issuer has one record that counts; until then it is a claim. */
 export interface TrustRecord {
   readonly id: string;
   /** Exactly as in `iss`. */
@@ -13,10 +19,29 @@ export interface TrustRecord {
   readonly jwks?: JsonWebKeySet;
   readonly jwksUri?: string;
   readonly algorithms: readonly Algorithm[];
-  readonly status: 'active' | 'disabled';
+  /** The issuer's own name for the broker: a token whose sole `aud` it is counts as made for the broker. */
+  readonly audience?: string;
+  readonly status: IssuerStatus;
+  /** Why it is not active. */
+  readonly reason?: string;
+  /** On what its keys are trusted: the operator's word, or a proof. Absent: on nothing yet. */
+  readonly trustedBy?: { readonly how: 'operator' | ProofPlace; readonly at: number };
+  /** What the owner has to publish; while a proof is wanted. */
+  readonly challenge?: string;
+  /** RFC 7638, of the keys at `jwksUri` when they were last seen. */
+  readonly seenKeys?: readonly string[];
+  /** Epoch milliseconds. */
+  readonly keysSeenAt?: number;
+  /** What it was before it was disabled, and is again when enabled. */
+  readonly disabledFrom?: Exclude<IssuerStatus, 'disabled'>;
+  /** What the operator disabled, the owner cannot enable. */
+  readonly disabledBy?: 'operator' | 'owner';
   readonly createdAt: number;
   readonly expiresAt?: number;
 }
+
+/** Where the owner of an issuer has published the challenge. */
+export type ProofPlace = 'well-known' | 'dns';
 
 export const grantTypes = {
   tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',

@@ -106,7 +106,7 @@ export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   addDelegationRoutes(router, trust);
   addWellKnownRoutes(router, facts);
   addKeyRoutes(router, trust);
-  addIssuerRoutes(router, trust);
+  addIssuerRoutes(router, trust, facts.brokerUrl);
 
   router.openapi(createClient, async (c) => {
     const by = requireOperator(c);

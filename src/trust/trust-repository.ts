@@ -18,8 +18,7 @@ export interface PageRequest {
 
 /** Keys: see docs/storage/trust.md. */
 export function createTrustRepository(store: Store) {
-  const recordKeyOf = (digest: string) => ({ partition: `trust-record#${digest}`, sort: 'record' });
-  const recordKey = (issuer: string) => recordKeyOf(sha256(issuer));
+  const recordKey = (issuer: string) => ({ partition: `trust-record#${sha256(issuer)}`, sort: 'record' });
   const clientKey = (id: string) => ({ partition: `client#${id}`, sort: 'client' });
   const agreementKey = (id: string) => ({ partition: `agreement#${id}`, sort: 'agreement' });
   const assertionKey = (digest: string) => ({ partition: `assertion#${digest}`, sort: 'jti' });
@@ -58,9 +57,6 @@ export function createTrustRepository(store: Store) {
     ...createDelegationRepository(store),
     trustRecord: (issuer: string, options?: ReadOptions): Promise<StoredRecord<TrustRecord> | undefined> =>
       store.get<TrustRecord>(recordKey(issuer), options),
-    trustRecords: (owner: Party, page: PageRequest) =>
-      listed<TrustRecord>(`trust-records#${owner}`, recordKeyOf, page),
-    eachTrustRecord: (owner: Party) => each<TrustRecord>(`trust-records#${owner}`, recordKeyOf),
     client: (id: string, options?: ReadOptions): Promise<StoredRecord<Client> | undefined> =>
       store.get<Client>(clientKey(id), options),
     clients: (page: PageRequest) => listed<Client>('clients', clientKey, page),
@@ -102,21 +98,6 @@ export function createTrustRepository(store: Store) {
     pairwiseIsKnown: async (provider: string, sub: string): Promise<boolean> =>
       (await store.get({ partition: `pairwise#${provider}`, sort: sub })) !== undefined,
 
-    insertTrustRecord: (value: TrustRecord): readonly Write[] => [
-      { op: 'putIfAbsent', ...recordKey(value.issuer), value },
-      {
-        op: 'put',
-        partition: `trust-records#${value.owner}`,
-        sort: sha256(value.issuer),
-        value: { issuer: value.issuer },
-      },
-    ],
-    replaceTrustRecord: (value: TrustRecord, version: string): Write => ({
-      op: 'putIfVersion',
-      ...recordKey(value.issuer),
-      version,
-      value,
-    }),
     insertClient: (value: Client): readonly Write[] => [
       { op: 'putIfAbsent', ...clientKey(value.id), value },
       { op: 'put', partition: 'clients', sort: value.id, value: null },

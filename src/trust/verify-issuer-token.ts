@@ -42,7 +42,7 @@ export interface TokenRules {
   /** `exp` − `iat` at most. */
   readonly maxLifetimeSeconds: number;
   /** Whether it was made for this use by this client. */
-  isFor(claims: JsonObject): boolean;
+  isFor(claims: JsonObject, names: OurNames): boolean;
 }
 
 /** A token that this very program was given, as subject or actor. Throws as {@link verifyFromIssuer}. */
@@ -55,7 +55,7 @@ export function verifyIssuerToken(
   return verifyFromIssuer(context, jwt, {
     types: typesOf[type],
     maxLifetimeSeconds: maxInboundSeconds,
-    isFor: (claims) => isForClient(claims, client, context.brokerUrl),
+    isFor: (claims, names) => isForClient(claims, client, context.brokerUrl, names),
   });
 }
 
@@ -92,7 +92,10 @@ async function verifyBy(
     throw refusedToken('token_issuer_unknown');
   if (!record.algorithms.includes(jwt.algorithm)) throw refusedToken('token_algorithm_refused');
   const keys = await context.issuerKeys.find(record, jwt.algorithm, jwt.keyId);
-  if (!keys.ok) throw unavailable('issuer_keys_unavailable');
+  if (!keys.ok)
+    throw keys.error === 'keys_replaced'
+      ? refusedToken('token_issuer_keys_replaced')
+      : unavailable('issuer_keys_unavailable');
   if (keys.value.length === 0) throw refusedToken('token_key_unknown');
   if (!keys.value.some((key) => isSignedBy(jwt, key))) throw refusedToken('token_signature_wrong');
 
@@ -104,26 +107,30 @@ async function verifyBy(
     maxLifetimeSeconds: rules.maxLifetimeSeconds,
   });
   if (problem !== undefined) throw refusedToken(problem);
-  if (!rules.isFor(claims)) throw refusedToken('token_audience_wrong');
+  const names = [context.brokerUrl, record.audience];
+  if (!rules.isFor(claims, names)) throw refusedToken('token_audience_wrong');
   const subject = claims['sub'];
   if (typeof subject !== 'string' || subject === '' || subject.length > 255)
     throw refusedToken('token_subject_missing');
-  const scope = readScope(claims, context.brokerUrl);
+  const scope = readScope(claims, names);
   // A NumericDate may have a fraction (RFC 7519 §2); what we issue and store is in whole seconds, and never later.
   return { record, subject, claims, scope, expiresAt: Math.floor(Number(claims['exp'])) };
 }
 
+/** What an issuer calls us: our own issuer, or the name that its trust record says. */
+type OurNames = readonly (string | undefined)[];
+
 /**
- * The token was issued to this very program: its sole `aud` is the id that the program has at that issuer, or our issuer
+ * The token was issued to this very program: its sole `aud` is the id that the program has at that issuer, or our name
  * with `client_id`, `azp` or `may_act` naming the program. What was issued to somebody else's program is refused.
  */
-function isForClient(claims: JsonObject, client: Client, brokerUrl: string): boolean {
+function isForClient(claims: JsonObject, client: Client, brokerUrl: string, names: OurNames): boolean {
   const issuer = asText(claims['iss']);
   const idThere = client.issuerClientIds[issuer];
   const aud = audienceOf(claims);
   const parties = [claims['azp'], claims['client_id']].filter((party) => party !== undefined);
   if (parties.some((party) => party !== idThere)) return false;
-  if (aud === brokerUrl) return parties.length > 0 || mayAct(claims, issuer, client, brokerUrl);
+  if (isOurs(aud, names)) return parties.length > 0 || mayAct(claims, issuer, client, brokerUrl);
   return idThere !== undefined && aud === idThere;
 }
 
@@ -136,11 +143,15 @@ export function isSoleAudience(claims: JsonObject, audience: string): boolean {
  * A token made for us names scopes of ours (RFC 9068 §2.2.3); those of a token made for the program itself are the program's
  * own and say nothing here. Asked of the claims, never of the type that the caller gives the token.
  */
-function readScope(claims: JsonObject, brokerUrl: string): readonly string[] | undefined {
+function readScope(claims: JsonObject, names: OurNames): readonly string[] | undefined {
   const { scope } = claims;
-  if (scope === undefined || audienceOf(claims) !== brokerUrl) return undefined;
+  if (scope === undefined || !isOurs(audienceOf(claims), names)) return undefined;
   if (typeof scope !== 'string') throw refusedToken('token_malformed');
   return scope.split(' ');
+}
+
+function isOurs(aud: unknown, names: OurNames): boolean {
+  return typeof aud === 'string' && names.includes(aud);
 }
 
 function audienceOf({ aud }: JsonObject): unknown {

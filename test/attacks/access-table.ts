@@ -115,6 +115,21 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
     ...key(jwk),
   }),
   provider('GET /v1/providers/{provider}/issuers', '/v1/providers/lodging/issuers'),
+  provider('GET /v1/providers/{provider}/issuers/{issuer}', '/v1/providers/lodging/issuers/PROVIDER_ISSUER'),
+  provider(
+    'PATCH /v1/providers/{provider}/issuers/{issuer}',
+    '/v1/providers/lodging/issuers/PROVIDER_ISSUER',
+    key(jwk),
+  ),
+  provider(
+    'POST /v1/providers/{provider}/issuers/{issuer}/verify',
+    '/v1/providers/lodging/issuers/PROVIDER_ISSUER/verify',
+    {},
+  ),
+  operator(
+    'POST /v1/providers/{provider}/issuers/{issuer}/approve',
+    '/v1/providers/lodging/issuers/PROVIDER_ISSUER/approve',
+  ),
   provider(
     'POST /v1/providers/{provider}/issuers/{issuer}/{step}',
     '/v1/providers/lodging/issuers/PROVIDER_ISSUER/disable',
@@ -124,6 +139,17 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
     ...key(jwk),
   }),
   tenant('GET /v1/tenants/{tenant}/issuers', '/v1/tenants/globex/issuers'),
+  tenant('GET /v1/tenants/{tenant}/issuers/{issuer}', '/v1/tenants/globex/issuers/TENANT_ISSUER'),
+  tenant('PATCH /v1/tenants/{tenant}/issuers/{issuer}', '/v1/tenants/globex/issuers/TENANT_ISSUER', key(jwk)),
+  tenant(
+    'POST /v1/tenants/{tenant}/issuers/{issuer}/verify',
+    '/v1/tenants/globex/issuers/TENANT_ISSUER/verify',
+    {},
+  ),
+  operator(
+    'POST /v1/tenants/{tenant}/issuers/{issuer}/approve',
+    '/v1/tenants/globex/issuers/TENANT_ISSUER/approve',
+  ),
   tenant(
     'POST /v1/tenants/{tenant}/issuers/{issuer}/{step}',
     '/v1/tenants/globex/issuers/TENANT_ISSUER/disable',

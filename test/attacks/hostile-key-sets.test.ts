@@ -165,11 +165,18 @@ describe('a key set that was good once', () => {
   it('is asked again when the issuer has changed its keys, flood or not', async () => {
     expect((await exchange(stage, tenant)).status).toBe(200);
     const rotated = await newParty();
-    server.on(json(rotated.jwks));
     const now = Math.floor(clock.now() / 1000);
     const claims = { iss: tenant.issuer, sub: 'u', aud: 'app', iat: now, exp: now + 300 };
-    await exchange(stage, tenant, { subject_token: await tenant.idp.sign(claims, { kid: 'nobody' }) });
+    const probe = async () =>
+      exchange(stage, tenant, {
+        subject_token: await tenant.idp.sign(claims, { kid: `k-${Math.random()}` }),
+      });
+    server.on(json({ keys: [...tenant.idp.jwks.keys, ...rotated.jwks.keys] }));
     clock.advance(6000);
+    await probe();
+    server.on(json(rotated.jwks));
+    clock.advance(6000);
+    await probe();
     const reply = await exchange(stage, tenant, { subject_token: await rotated.sign(claims) });
     expect(reply.status).toBe(200);
     expect(await refusal(stage, () => exchange(stage, tenant))).toBe('400 invalid_request token_key_unknown');

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { createProgram } from '../../src/cli/index.ts';
 import { newParty } from '../support/party.ts';
+import { openIssuerSite } from '../trust/issuer-site.ts';
 import { leavesOf, nameOf, words } from './commands.ts';
 import { Capture, ioOf, type Outcome, operatorCli } from './run.ts';
 import { openStory, type Story } from './story.ts';
@@ -129,6 +130,40 @@ it('does everything that the management API can: each command calls it, each cal
   expect(await text(`delegations revoke ${delegation} --reason test`)).toMatch(/^state +revoked$/m);
   const asSkyways = `--client-id ${market.providerClientId} --key ${await keyFile(market.providerClient)}`;
   const token = await file('token.txt', await text(`token client-credentials ${asSkyways}`));
+
+  // An issuer that its own company claims and proves.
+  const site = await openIssuerSite();
+  const admin = await newParty();
+  await text(
+    `clients create --id globex-admin --name Admin --owner tenant:globex --scopes trust:read,trust:write \
+       --jwks-file ${await file('admin.json', admin.jwks)} --grant-types client-credentials`,
+  );
+  const asAdmin = `--client-id globex-admin --key ${await keyFile(admin)}`;
+  const own = `--token-file ${await file('admin.txt', await text(`token client-credentials ${asAdmin}`))}`;
+  const claimed = await idOf(
+    `issuers add tenant:globex --issuer ${site.issuer} --jwks-uri ${site.jwksUri} ${own}`,
+  );
+  expect(await text(`issuers show tenant:globex ${claimed} ${own}`)).toMatch(/^status +pending$/m);
+  await text(`issuers change tenant:globex ${claimed} --audience urn:broker ${own}`);
+  const proof = await text(`issuers sign tenant:globex ${claimed} --key ${await keyFile(site.key)} ${own}`);
+  expect(await run(`issuers verify tenant:globex ${claimed} ${own}`)).toMatchObject({ code: 3 });
+  const proofFile = await file('challenge.jwt', proof);
+  expect(await run(`issuers verify tenant:globex ${claimed} ${own} --proof-file ${proofFile}`)).toMatchObject(
+    {
+      code: 3,
+    },
+  );
+  site.publish(proof.trim());
+  expect(await text(`issuers verify tenant:globex ${claimed} ${own}`)).toMatch(/^status +active$/m);
+  await text(`issuers approve tenant:globex ${claimed}`);
+  for (const name of ['show', 'change --audience urn:broker', 'verify', 'approve']) {
+    const [command = '', ...options] = name.split(' ');
+    const id = await idOf('issuers list provider:railways');
+    const outcome = await run(`issuers ${command} provider:railways ${id} ${options.join(' ')}`);
+    // An active issuer has nothing to prove.
+    expect([command, outcome.code]).toEqual([command, command === 'verify' ? 3 : 0]);
+  }
+  await site.close();
 
   const pair = `${jwks}.new`;
   await text(`keys create --private ${pair}.jwk --public ${pair}.jwks.json`);

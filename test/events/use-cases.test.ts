@@ -8,7 +8,8 @@ import { type EventEnvelope, typeOf } from '../../src/events/port.ts';
 import { sha256 } from '../../src/kernel/digest.ts';
 import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
 import { call, cardFor, type Market, type MarketTenant, openMarket } from '../support/market.ts';
-import { newParty } from '../support/party.ts';
+import { clientAssertion, newParty } from '../support/party.ts';
+import { openIssuerSite, signProof } from '../trust/issuer-site.ts';
 import { silent } from './outbox-world.ts';
 import { usageOf } from './usage-event.ts';
 
@@ -189,6 +190,54 @@ describe('what the use cases report', { shuffle: false }, () => {
       ['1 agreement.made.v1', { agreement: id, ...sides }],
       ['2 agreement.revoked.v1', { agreement: id, ...sides }],
     ]);
+  });
+
+  it('issuers that their owners prove, and that lose their keys', async () => {
+    const owner = 'provider:railways';
+    const [site, admin, thief] = await Promise.all([openIssuerSite(), newParty(), newParty()]);
+    await operator('POST', '/v1/clients', {
+      id: 'rail-admin',
+      name: 'Rail',
+      owner,
+      jwks: admin.jwks,
+      grantTypes: ['client_credentials'],
+      scopes: ['trust:write'],
+    });
+    const answer = await fetch(`${broker.url}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: await clientAssertion(admin, 'rail-admin', broker.url),
+      }),
+    });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const path = '/v1/providers/railways/issuers';
+    const own = { url: broker.url, token };
+    const claim = await call<{ id: string; challenge: { value: string } }>(own, 'POST', path, {
+      issuer: site.issuer,
+      jwksUri: site.jwksUri,
+    });
+    const parts = { issuer: site.issuer, challenge: claim.challenge.value };
+    site.publish(await signProof(site.key, { ...parts, broker: broker.url, now: Date.now() }));
+    await call(own, 'POST', `${path}/${claim.id}/verify`, {});
+    await operator('POST', `${path}/${claim.id}/approve`);
+    await call(own, 'PATCH', `${path}/${claim.id}`, { audience: 'urn:broker' });
+    site.documents.set('/jwks', JSON.stringify(thief.jwks));
+    const iat = Math.floor(Date.now() / 1000);
+    const stolen = { iss: site.issuer, sub: 'u', aud: 'app', iat, exp: iat + 60 };
+    expect(
+      (await market.exchange(await market.addTenant('passenger'), await thief.sign(stolen))).status,
+    ).toBe(400);
+    const data = { issuer: claim.id, owner };
+    expect(await story(`issuer:${claim.id}`, 5)).toEqual([
+      ['1 issuer.claimed.v1', data],
+      ['2 issuer.verified.v1', data],
+      ['3 issuer.registered.v1', data],
+      ['4 issuer.changed.v1', data],
+      ['5 issuer.keys-replaced.v1', data],
+    ]);
+    await site.close();
   });
 
   it('signing keys', async () => {

@@ -1,10 +1,12 @@
+import { createSocket } from 'node:dgram';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isPublicAddress } from '../../src/outbound/address.ts';
 import { createOutbound } from '../../src/outbound/index.ts';
-import type { Outbound } from '../../src/outbound/port.ts';
+import { maxTxtLength, maxTxtRecords, type Outbound } from '../../src/outbound/port.ts';
+import { resolveTxtFrom } from '../../src/outbound/txt.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 const log = createLog({ level: 'silent' });
@@ -263,4 +265,77 @@ it(
 it('keeps one pool for an origin', () => {
   const out = outbound();
   expect(out.pool('http://127.0.0.1:1')).toBe(out.pool('http://127.0.0.1:1'));
+});
+
+/** A DNS server (RFC 1035) that answers TXT questions for one name; `undefined` says nothing at all. */
+async function serveTxt(
+  answer: (name: string) => readonly (readonly string[])[] | 'NXDOMAIN' | 'SERVFAIL' | undefined,
+): Promise<string> {
+  const socket = createSocket('udp4');
+  socket.on('message', (query, from) => {
+    const labels: string[] = [];
+    let at = 12;
+    while ((query[at] ?? 0) !== 0) {
+      const length = query[at] ?? 0;
+      labels.push(query.subarray(at + 1, at + 1 + length).toString());
+      at += length + 1;
+    }
+    const question = query.subarray(12, at + 5);
+    const result = answer(labels.join('.'));
+    if (result === undefined) return;
+    const records = typeof result === 'string' ? [] : result;
+    const code = result === 'NXDOMAIN' ? 3 : result === 'SERVFAIL' ? 2 : 0;
+    const header = Buffer.from([0, 0, 0x81, 0x80 | code, 0, 1, 0, records.length, 0, 0, 0, 0]);
+    query.copy(header, 0, 0, 2);
+    const answers = records.map((parts) => {
+      const data = Buffer.concat(parts.map((part) => Buffer.from([part.length, ...Buffer.from(part)])));
+      return Buffer.concat([
+        Buffer.from([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 0, data.length >> 8, data.length & 255]),
+        data,
+      ]);
+    });
+    socket.send(Buffer.concat([header, question, ...answers]), from.port, from.address);
+  });
+  await new Promise<void>((resolve) => {
+    socket.bind(0, '127.0.0.1', resolve);
+  });
+  open.push({ close: () => socket.close() });
+  return `127.0.0.1:${socket.address().port}`;
+}
+
+describe('TXT records', () => {
+  const ask = async (name: string, answer: Parameters<typeof serveTxt>[0]) =>
+    outbound({ resolveTxt: resolveTxtFrom([await serveTxt(answer)]) }).resolveTxt(name);
+
+  it('are what DNS says, each joined from its parts', async () => {
+    const asked: string[] = [];
+    const records = await ask('_a2a-broker-challenge.login.example', (name) => {
+      asked.push(name);
+      return [['v=spf1 -all'], ['one ', 'two']];
+    });
+    expect(records).toEqual(['v=spf1 -all', 'one two']);
+    expect(asked).toEqual(['_a2a-broker-challenge.login.example']);
+  });
+
+  it('are none when there is no such name, or nothing at it, or the name is too long to exist', async () => {
+    expect(await ask('gone.example', () => 'NXDOMAIN')).toEqual([]);
+    expect(await ask('empty.example', () => [])).toEqual([]);
+    expect(await ask(`${'a'.repeat(250)}.example`, () => [['x']])).toEqual([]);
+  });
+
+  it('cannot be had when DNS fails', async () => {
+    await expect(ask('broken.example', () => 'SERVFAIL')).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  it('are bounded in length and number', async () => {
+    const long = 'x'.repeat(maxTxtLength + 1);
+    const resolveTxt = () => Promise.resolve([[long], ...Array.from({ length: 99 }, () => ['x'])]);
+    expect(await outbound({ resolveTxt }).resolveTxt('many.example')).toEqual(
+      Array.from({ length: maxTxtRecords }, () => 'x'),
+    );
+    const late = () => Promise.reject(Object.assign(new Error('late'), { code: 'ETIMEOUT' }));
+    await expect(outbound({ resolveTxt: late }).resolveTxt('late.example')).rejects.toMatchObject({
+      code: 'timeout',
+    });
+  });
 });

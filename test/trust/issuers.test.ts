@@ -50,6 +50,7 @@ describe.each(engines)('issuers, on $name', (engine) => {
       jwks: idp.jwks,
       algorithms: ['RS256', 'ES256'],
       status: 'active',
+      trustedBy: { how: 'operator', at: world.clock.now() },
       createdAt: world.clock.now(),
     });
     expect((await trail(world.audit)).at(-1)).toEqual({

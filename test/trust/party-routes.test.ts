@@ -22,10 +22,10 @@ describe.each(engines)('issuers and agreements over HTTP, on $name', (engine) =>
   afterEach(() => world.dispose());
 
   describe('issuers', () => {
-    it('are registered by their own party, listed, disabled and enabled', async () => {
+    it('are registered by the operator, listed, disabled and enabled', async () => {
       const path = '/v1/tenants/acme/issuers';
       const expiresAt = new Date(world.clock.now() + 1000).toISOString();
-      const made = await call('POST', path, { as: 'acme', body: newIssuer({ expiresAt }) });
+      const made = await asOperator('POST', path, newIssuer({ expiresAt }));
       expect(made.status).toBe(201);
       expect(made.json).toEqual({
         id: expect.stringMatching(/^trs_/),
@@ -33,6 +33,7 @@ describe.each(engines)('issuers and agreements over HTTP, on $name', (engine) =>
         owner: 'tenant:acme',
         algorithms: ['ES256', 'EdDSA', 'PS256'],
         status: 'active',
+        trustedBy: { how: 'operator', at: new Date(world.clock.now()).toISOString() },
         createdAt: new Date(world.clock.now()).toISOString(),
         expiresAt,
       });

@@ -20,6 +20,8 @@ export const operator: Principal = { kind: 'operator' };
 
 export interface TrustWorld {
   readonly trust: Trust;
+  /** The room once more on the same store, with nothing in its memory: another replica, or after a restart. */
+  readonly again: () => Trust;
   readonly registry: Registry;
   readonly tenancy: Tenancy;
   readonly audit: Audit;
@@ -33,7 +35,7 @@ export interface TrustWorld {
 export interface WorldOptions {
   /** Stands between the rooms and the engine, to make it fail. */
   readonly wrap?: (store: Store) => Store;
-  readonly outbound?: Pick<Outbound, 'fetch'>;
+  readonly outbound?: Partial<Pick<Outbound, 'fetch' | 'resolveTxt'>>;
 }
 
 /** The real trust room on real neighbours; the clock stands still until told otherwise. */
@@ -45,15 +47,16 @@ export async function openTrust(engine: TestEngine, options: WorldOptions = {}):
   const real = createOutbound({ log, allowPrivateNetwork: true });
   const audit = createAudit({ store, clock, ids: systemIds });
   const events = createEvents({ store, clock, ids: systemIds, brokerUrl });
-  const outbound = options.outbound ?? real;
+  const outbound = { ...real, ...options.outbound };
   const base = { store, clock, ids: systemIds, log, outbound, audit, events, brokerUrl };
   const keys = await createKeys({ ...base, masterKey: randomBytes(32) });
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
   const plans = { exists: () => Promise.resolve(false) };
   const tenancy = createTenancy({ ...base, agents: registry, plans });
-  const trust = createTrust({ ...base, keys, registry, tenancy });
+  const again = () => createTrust({ ...base, keys, registry, tenancy });
   return {
-    trust,
+    trust: again(),
+    again,
     registry,
     tenancy,
     audit,
@@ -66,4 +69,9 @@ export async function openTrust(engine: TestEngine, options: WorldOptions = {}):
       await opened.dispose();
     },
   };
+}
+
+/** The same world through another replica. */
+export function anotherTrust(world: TrustWorld): TrustWorld {
+  return { ...world, trust: world.again() };
 }

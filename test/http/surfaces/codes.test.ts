@@ -94,6 +94,8 @@ it('no code is left out', () => {
     'unsupported_media_type',
     'idempotency_key_reused',
     'unavailable',
+    // trust/issuer-proof: a proof that does not hold is in the audit log.
+    'issuer_unproven',
     // billing/invariants: books that do not balance cannot be made from outside.
     'tie_out_failed',
   ];

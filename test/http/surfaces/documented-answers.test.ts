@@ -60,6 +60,8 @@ const bodies: Readonly<Record<string, object>> = {
   'PATCH /v1/clients/{client}': { name: 'x' },
   'POST /v1/providers/{provider}/issuers': { issuer: 'https://a.example', jwks },
   'POST /v1/tenants/{tenant}/issuers': { issuer: 'https://a.example', jwks },
+  'PATCH /v1/providers/{provider}/issuers/{issuer}': { audience: 'x' },
+  'PATCH /v1/tenants/{tenant}/issuers/{issuer}': { audience: 'x' },
   'PATCH /v1/tenants/{tenant}': { name: 'x' },
   'PATCH /v1/agents/{provider}/{agent}/deployments/{deployment}': { weight: 1 },
   'POST /v1/agents/{provider}/{agent}/deployments': { id: 'x', model: 'pooled', url: 'http://127.0.0.1:9/' },

@@ -96,8 +96,10 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     event: 'evt_unknown',
     '/v1/invoices/{id}': await first('/v1/invoices'),
     '/v1/settlements/{id}': await first('/v1/settlements'),
-    '/v1/tenants/{tenant}/issuers/{issuer}/{step}': await first('/v1/tenants/acme/issuers'),
-    '/v1/providers/{provider}/issuers/{issuer}/{step}': String(providerIssuer['id']),
+  };
+  const issuers: Readonly<Record<string, string>> = {
+    tenants: await first('/v1/tenants/acme/issuers'),
+    providers: String(providerIssuer['id']),
   };
   return {
     broker,
@@ -110,7 +112,8 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     fail: (error) => void (failure = error),
     pathOf: ({ path }, other = {}) =>
       path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-        const id = other[name] ?? ids[name] ?? ids[path];
+        const issuer = name === 'issuer' ? issuers[path.split('/')[2] ?? ''] : undefined;
+        const id = other[name] ?? ids[name] ?? ids[path] ?? issuer;
         if (id === undefined) throw new Error(`nothing is known for {${name}} in ${path}`);
         return encodeURIComponent(id);
       }),

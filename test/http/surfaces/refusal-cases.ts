@@ -137,6 +137,13 @@ export const cases: readonly Case[] = [
     ({ keys }) => ({ issuer: 'https://login.acme.example', jwks: keys }),
   ],
   [
+    'not_found',
+    'an issuer that is not there',
+    'POST',
+    '/v1/tenants/acme/issuers/trs_none/approve',
+    () => undefined,
+  ],
+  [
     'unknown_party',
     'an issuer of an unknown tenant',
     'POST',
