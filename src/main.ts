@@ -135,6 +135,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const maxKeyAgeMs =
     config.BROKER_KEY_ROTATION_DAYS === 0 ? Infinity : config.BROKER_KEY_ROTATION_DAYS * dayMs;
   const stopWatchingKeys = trust.watchKeys(maxKeyAgeMs);
+  const stopWatchingTallies = base.audit.watchTallies();
 
   const limits = { ...serverLimits, ...overrides.limits };
   // Its own clean-up closes the connection of a refused body after half a second; our server reads on first.
@@ -164,6 +165,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       await stopped;
       await relay.stop();
       await bus.close();
+      await stopWatchingTallies();
       await store.close();
     },
   };

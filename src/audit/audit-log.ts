@@ -4,6 +4,7 @@ import type { Principal } from '../kernel/principal.ts';
 import type { Page, ScanOptions, Store, Write } from '../storage/port.ts';
 import { createAuditRepository, entryWrites, viewFields } from './audit-repository.ts';
 import type { AuditEntry, AuditRecord } from './entry.ts';
+import { createRefusalTally, windowMs } from './refusal-tally.ts';
 
 export interface AuditQuery {
   readonly tenant?: string;
@@ -24,6 +25,13 @@ export interface Audit {
   writes(entry: AuditEntry): readonly Write[];
   /** Durable when resolved: for refusals, which change nothing else. */
   record(entry: AuditEntry): Promise<void>;
+  /**
+   * The same, for a refusal of somebody who was not authenticated and whom the entry does not name: of many of one `action` and
+   * `reason`, one entry tells the count.
+   */
+  recordStranger(entry: AuditEntry): Promise<void>;
+  /** From now on counts become entries when their time is over. The returned function ends that, and makes the rest entries. */
+  watchTallies(): () => Promise<void>;
   /**
    * Newest first. With several filters, the narrowest (`txn`, `client`, `tenant`, `provider`) is walked, unless `view` says which,
    * and the rest applied.
@@ -46,11 +54,25 @@ export function createAudit(deps: {
   const writes = (entry: AuditEntry) =>
     entryWrites({ id: deps.ids.next('aud'), at: deps.clock.now(), ...entry });
 
+  const tally = createRefusalTally({ ...deps, writes });
+
   return {
     writes,
 
     async record(entry) {
       await deps.store.commit(writes(entry));
+    },
+
+    recordStranger: (entry) => tally.record(entry),
+
+    watchTallies() {
+      // What fails is still there as a count, and tried again.
+      const timer = setInterval(() => void tally.tidy().catch(() => undefined), windowMs);
+      timer.unref();
+      return () => {
+        clearInterval(timer);
+        return tally.close();
+      };
     },
 
     async list(query) {

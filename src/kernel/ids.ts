@@ -16,6 +16,7 @@ export type IdPrefix =
   | 'evt'
   | 'aud'
   | 'log'
+  | 'tly'
   | 'req'
   | 'key'
   | 'inv'

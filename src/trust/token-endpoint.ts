@@ -95,17 +95,11 @@ async function recordRefusal(
     ...note,
     detail: { error: refusal.code },
   };
+  if (authenticated === undefined) return context.audit.recordStranger(entry);
+  const { digest, expiresAt } = authenticated.assertion;
   await context.repository.commit([
     // Used up as well: a refused assertion must not be tried on something else.
-    ...(authenticated === undefined
-      ? []
-      : [
-          context.repository.useAssertion(
-            authenticated.assertion.digest,
-            authenticated.assertion.expiresAt,
-            'put',
-          ),
-        ]),
+    context.repository.useAssertion(digest, expiresAt, 'put'),
     ...context.audit.writes(entry),
   ]);
 }

@@ -1,6 +1,6 @@
 import { constants, createPrivateKey, type JsonWebKey, sign } from 'node:crypto';
 import { exportJWK, generateKeyPair } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openLine, say } from '../support/a2a.ts';
 import { call } from '../support/market.ts';
 import { clientAssertion, newParty, type Party } from '../support/party.ts';
@@ -56,6 +56,13 @@ describe('a subject token', () => {
 });
 
 describe('a client assertion', () => {
+  let stage: Stage;
+  // Of many strangers in one minute the log has a count: each of these shall have an entry that says why.
+  beforeEach(async () => {
+    stage = await openStage();
+  });
+  afterEach(() => stage.close());
+
   async function genuine(): Promise<Insider> {
     const { client, clientId } = stage.acme;
     return {
