@@ -32,6 +32,7 @@ interface NewDeployment extends BodyOptions {
   readonly url?: string;
   readonly upstreamTenant?: string;
   readonly resource?: string;
+  readonly authorizationServer?: string;
   readonly weight?: number;
 }
 
@@ -39,6 +40,7 @@ interface DeploymentChange extends BodyOptions {
   readonly state?: string;
   readonly weight?: number;
   readonly region?: string;
+  readonly authorizationServer?: string;
 }
 
 export function addDeploymentCommands(agents: Command, io: CliIo): void {
@@ -60,13 +62,35 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
       .option('--url <url>', 'where it listens (needed)')
       .option('--upstream-tenant <id>', 'A2A’s own `tenant`, a key for routing behind that address')
       .option('--resource <uri>', 'audience of tokens for it (default: its URL)')
+      .option('--authorization-server <issuer>', 'of the provider, when it takes that one’s tokens')
       .option('--weight <count>', 'its share of new tasks among equals (1 to 1000)', integer)
       .action(
         async (
           agent: AgentId,
-          { id, model, tenant, region, url, upstreamTenant, resource, weight, ...options }: NewDeployment,
+          {
+            id,
+            model,
+            tenant,
+            region,
+            url,
+            upstreamTenant,
+            resource,
+            authorizationServer,
+            weight,
+            ...options
+          }: NewDeployment,
         ) => {
-          const members = { id, model, tenant, region, url, upstreamTenant, resource, weight };
+          const members = {
+            id,
+            model,
+            tenant,
+            region,
+            url,
+            upstreamTenant,
+            resource,
+            authorizationServer,
+            weight,
+          };
           await showOne(io, options, {
             method: 'POST',
             path: apiPath('v1', 'agents', ...agent, 'deployments'),
@@ -88,14 +112,28 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
       .option('--state <state>', 'active, draining or down')
       .option('--weight <count>', 'its share of new tasks among equals (1 to 1000)', integer)
       .option('--region <region>', 'where it is')
+      .option(
+        '--authorization-server <issuer>',
+        'of the provider, when it takes that one’s tokens; none: the broker’s',
+      )
       .action(
-        async (agent: AgentId, deployment: string, { state, weight, region, ...options }: DeploymentChange) =>
+        async (
+          agent: AgentId,
+          deployment: string,
+          { state, weight, region, authorizationServer: server, ...options }: DeploymentChange,
+        ) =>
           showOne(io, options, {
             method: 'PATCH',
             path: apiPath('v1', 'agents', ...agent, 'deployments', deployment),
-            body: await requestBody(io, options, { state, weight, region }),
+            body: await requestBody(io, options, {
+              state,
+              weight,
+              region,
+              authorizationServer: server === 'none' ? null : server,
+            }),
           }),
       ),
     'agents redeploy skyways/flights eu --state draining',
+    'agents redeploy skyways/flights default --authorization-server https://login.skyways.example',
   );
 }

@@ -77,6 +77,31 @@ export function addClientCommands(program: Command, io: CliIo): void {
       ),
     'clients rename acme-app "Acme travel app"',
   );
+  withExamples(
+    withConnection(clients.command('issuer-ids').argument('<client>', 'its id'))
+      .description('Says which id a client has at which issuer, instead of what was said before.')
+      .requiredOption(
+        '--issuer-client-id <issuer=id>',
+        'the id that this program has at an issuer or authorization server; repeatable',
+        pairs,
+      )
+      .action(
+        (
+          id: string,
+          {
+            issuerClientId: issuerClientIds,
+            ...options
+          }: ConnectionOptions & { readonly issuerClientId: Readonly<Record<string, string>> },
+        ) =>
+          showOne(io, options, {
+            method: 'PATCH',
+            path: apiPath('v1', 'clients', id),
+            body: { issuerClientIds },
+          }),
+      ),
+    'clients issuer-ids acme-app --issuer-client-id https://login.acme.example=app \\\n' +
+      '--issuer-client-id https://login.skyways.example=acme',
+  );
   for (const { name, status, description } of [
     {
       name: 'disable',

@@ -28,6 +28,13 @@ interface ExchangeOptions extends TokenOptions {
   readonly actorTokenFile?: string;
   readonly agent?: string;
   readonly resource?: string;
+  readonly requestedTokenType: 'access_token' | 'id-jag';
+}
+
+interface RedeemOptions extends TokenOptions {
+  readonly assertionFile: string;
+  readonly agent?: string;
+  readonly resource?: string;
 }
 
 export function addTokenCommands(program: Command, io: CliIo): void {
@@ -51,9 +58,32 @@ export function addTokenCommands(program: Command, io: CliIo): void {
           .default('id_token'),
       )
       .option('--actor-token-file <path>', 'a token of the provider’s own issuer about this client')
+      .addOption(
+        new Option('--requested-token-type <type>', 'what to get')
+          .choices(['access_token', 'id-jag'])
+          .default('access_token'),
+      )
       .action((options: ExchangeOptions) => runExchange(io, options)),
     'token exchange --client-id acme-app --key acme-app.jwk --agent skyways/flights --subject-token-file id-token.txt',
     'token exchange --client-id acme-app --key acme-app.jwk --agent skyways/flights --subject-token-file - --decode < id-token.txt',
+    'token exchange --client-id acme-app --key acme-app.jwk --resource https://agents.skyways.example/a2a \\\n' +
+      '--subject-token-file id-token.txt --requested-token-type id-jag',
+  );
+  withExamples(
+    asClient(token.command('redeem'))
+      .description(
+        'Redeems an assertion that an identity provider made for the broker (an ID-JAG), once, for a token to call an agent.',
+      )
+      .requiredOption('--assertion-file <path>', 'the assertion, - for stdin')
+      .option('--agent <agent>', 'provider/agent (default: the one that the assertion is for)')
+      .option('--resource <uri>', 'a deployment’s own resource instead, for a direct call')
+      .action(async ({ assertionFile, agent, resource, ...options }: RedeemOptions) => {
+        const assertion = await readSecret(io, assertionFile, 'an assertion');
+        await runWithClient(io, options, (client) =>
+          client.redeem({ assertion, agent, resource, scope: options.scope }),
+        );
+      }),
+    'token redeem --client-id acme-app --key acme-app.jwk --agent skyways/flights --assertion-file id-jag.txt',
   );
   withExamples(
     asClient(token.command('client-credentials'))
@@ -84,9 +114,12 @@ async function runExchange(io: CliIo, options: ExchangeOptions): Promise<void> {
   const subjectToken = await readSecret(io, subjectTokenFile, 'a token');
   const actorToken =
     actorTokenFile === undefined ? undefined : await readSecret(io, actorTokenFile, 'a token');
-  await runWithClient(io, options, (client) =>
-    client.exchange({ subjectToken, subjectTokenType, actorToken, agent, resource, scope }),
-  );
+  const request = { subjectToken, subjectTokenType, actorToken, agent, resource, scope };
+  await runWithClient(io, options, async (client) => {
+    if (options.requestedTokenType === 'access_token') return client.exchange(request);
+    const { assertion, ...idJag } = await client.exchangeForIdJag(request);
+    return { accessToken: assertion, ...idJag };
+  });
 }
 
 async function runWithClient(

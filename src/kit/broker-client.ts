@@ -32,6 +32,19 @@ export interface ExchangeRequest {
   readonly scope?: readonly string[] | undefined;
 }
 
+/** An assertion that was made for the broker: an ID-JAG, or the grant of identity chaining (RFC 7523 §2.1). */
+export interface RedeemRequest extends Pick<ExchangeRequest, 'agent' | 'resource' | 'scope'> {
+  readonly assertion: string;
+}
+
+/** Good once, at the authorization server of the agent's provider, by `grant_type=…:jwt-bearer`. */
+export interface IdJag {
+  readonly assertion: string;
+  /** Epoch seconds. */
+  readonly expiresAt: number;
+  readonly scope: readonly string[];
+}
+
 export interface BrokerToken {
   readonly accessToken: string;
   /** Epoch seconds. */
@@ -45,6 +58,13 @@ export interface BrokerClient {
   readonly clientId: string;
   /** RFC 8693. Throws {@link BrokerError}. */
   exchange(request: ExchangeRequest): Promise<BrokerToken>;
+  /**
+   * The same, for a deployment whose provider has an authorization server of its own: `resource` names the deployment. Asked
+   * for each time. Throws {@link BrokerError}.
+   */
+  exchangeForIdJag(request: ExchangeRequest): Promise<IdJag>;
+  /** RFC 7523 §2.1: an assertion works once, so its token is cached by nobody. Throws {@link BrokerError}. */
+  redeem(request: RedeemRequest): Promise<BrokerToken>;
   /** RFC 6749 §4.4, for the management API. Without `scope`: all that the client may do. Throws {@link BrokerError}. */
   clientCredentials(scope?: readonly string[]): Promise<BrokerToken>;
   /** A token that was refused is not given out again. */
@@ -68,7 +88,10 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
   /** Access token (digest) → where it is cached. */
   const keys = new BoundedCache<string>(maxCached);
 
-  async function request(parameters: Readonly<Record<string, string>>): Promise<BrokerToken> {
+  async function request(
+    parameters: Readonly<Record<string, string>>,
+    type: 'bearer' | 'n_a' = 'bearer',
+  ): Promise<BrokerToken> {
     const { tokenEndpoint } = await metadata();
     const startedAt = now();
     const answer = await fetchJson(fetch, tokenEndpoint, {
@@ -81,7 +104,7 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
       }),
     });
     if (answer.status !== 200) throw refusalOf(answer.status, answer.body, answer.retryAfterSeconds);
-    return readToken(answer, startedAt);
+    return readToken(answer, startedAt, type);
   }
 
   function cached(parameters: Readonly<Record<string, string>>): Promise<BrokerToken> {
@@ -107,6 +130,18 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
     clientId,
     // Async, so that what is wrong with the request is a rejection like everything else.
     exchange: async (request) => cached(exchangeParameters(request)),
+    exchangeForIdJag: async (asked) => {
+      const parameters = { ...exchangeParameters(asked), requested_token_type: `${tokenTypePrefix}id-jag` };
+      const { accessToken: assertion, ...rest } = await request(parameters, 'n_a');
+      return { assertion, ...rest };
+    },
+    redeem: async ({ assertion, ...asked }) =>
+      request({
+        grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+        assertion,
+        ...targetParameters(asked),
+        ...scopeParameter(asked.scope),
+      }),
     clientCredentials: async (scope) =>
       cached({ grant_type: 'client_credentials', ...scopeParameter(scope) }),
     forget: (accessToken) => {
@@ -133,9 +168,18 @@ function exchangeParameters(request: ExchangeRequest): Readonly<Record<string, s
           actor_token: request.actorToken,
           actor_token_type: tokenTypePrefix + (request.actorTokenType ?? 'access_token'),
         }),
-    ...(request.agent === undefined ? {} : { audience: request.agent }),
-    ...(request.resource === undefined ? {} : { resource: request.resource }),
+    ...targetParameters(request),
     ...scopeParameter(request.scope),
+  };
+}
+
+function targetParameters({
+  agent,
+  resource,
+}: Pick<ExchangeRequest, 'agent' | 'resource'>): Readonly<Record<string, string>> {
+  return {
+    ...(agent === undefined ? {} : { audience: agent }),
+    ...(resource === undefined ? {} : { resource }),
   };
 }
 
@@ -146,16 +190,21 @@ function scopeParameter(scope: readonly string[] | undefined): Readonly<Record<s
   return { scope: [...new Set(scope)].toSorted().join(' ') };
 }
 
-function readToken({ body }: JsonAnswer, startedAt: number): BrokerToken {
+function readToken({ body }: JsonAnswer, startedAt: number, expected: 'bearer' | 'n_a'): BrokerToken {
   const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   const { access_token: accessToken, expires_in: expiresIn, token_type: type, scope } = fields;
   if (
     typeof accessToken !== 'string' ||
     typeof expiresIn !== 'number' ||
     typeof type !== 'string' ||
-    type.toLowerCase() !== 'bearer'
+    type.toLowerCase() !== expected
   )
-    throw new BrokerError('answer_invalid', 'The token endpoint answered 200 without a usable Bearer token.');
+    throw new BrokerError(
+      'answer_invalid',
+      expected === 'bearer'
+        ? 'The token endpoint answered 200 without a usable Bearer token.'
+        : 'The token endpoint answered 200 without an ID-JAG.',
+    );
   return {
     accessToken,
     expiresAt: Math.floor(startedAt / 1000) + expiresIn,

@@ -11,6 +11,8 @@ export {
   type BrokerToken,
   createBrokerClient,
   type ExchangeRequest,
+  type IdJag,
+  type RedeemRequest,
   type SubjectTokenType,
 } from './broker-client.ts';
 export { BrokerError, type BrokerErrorCode } from './broker-error.ts';

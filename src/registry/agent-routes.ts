@@ -121,7 +121,7 @@ const redeploy = createRoute({
   path: '/v1/agents/{provider}/{agent}/deployments/{deployment}',
   operationId: 'changeDeployment',
   tags,
-  summary: 'Change a deployment’s state, weight or region',
+  summary: 'Change a deployment’s state, weight, region or authorization server',
   request: {
     params: params.extend({
       deployment: slugSchema.openapi({ description: 'Id of the deployment' }),

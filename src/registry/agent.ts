@@ -16,6 +16,11 @@ export interface Deployment {
   readonly upstreamTenant?: string;
   /** The audience of tokens for this deployment; belongs to one agent across the broker. */
   readonly resource: string;
+  /**
+   * Issuer of the provider's own authorization server: this deployment takes its access tokens, and whoever calls it directly
+   * gets an ID-JAG for it from us. Absent: it takes ours.
+   */
+  readonly authorizationServer?: string;
   /** Share among equals, 1 to 1000. */
   readonly weight: number;
   /** `draining` keeps its running tasks and gets no new ones. */

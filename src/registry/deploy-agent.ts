@@ -10,7 +10,9 @@ import { refuseOwnAddresses, resourceTaken } from './register-agent.ts';
 const maxDeployments = 50;
 
 export type NewDeployment = Pick<Deployment, 'id' | 'model' | 'url'> &
-  Partial<Pick<Deployment, 'tenant' | 'region' | 'upstreamTenant' | 'resource' | 'weight'>>;
+  Partial<
+    Pick<Deployment, 'tenant' | 'region' | 'upstreamTenant' | 'resource' | 'authorizationServer' | 'weight'>
+  >;
 
 /** Throws `not_found`, `wrong_state` (retired), `deployment_exists`, `resource_taken`, `invalid_request`, `conflict`. */
 export async function addDeployment(
@@ -68,9 +70,11 @@ export interface DeploymentChange {
   readonly weight?: number | undefined;
   readonly state?: Deployment['state'] | undefined;
   readonly region?: string | undefined;
+  /** `null`: from now on it takes the broker's tokens. */
+  readonly authorizationServer?: string | null | undefined;
 }
 
-/** Throws `not_found`, `precondition_failed`, `conflict`. */
+/** Throws `not_found`, `resource_taken` (our own address), `precondition_failed`, `conflict`. */
 export async function changeDeployment(
   context: RegistryContext,
   agent: string,
@@ -81,12 +85,16 @@ export async function changeDeployment(
   const record = await requireUnchanged(context, agent, update);
   const current = record.value.deployments.find((deployment) => deployment.id === id);
   if (current === undefined) throw new Fault('not_found', `${agent} has no deployment ${id}.`);
+  const { authorizationServer = current.authorizationServer } = change;
+  const { authorizationServer: _, ...kept } = current;
   const changed: Deployment = {
-    ...current,
+    ...kept,
+    ...(authorizationServer === undefined || authorizationServer === null ? {} : { authorizationServer }),
     ...(change.weight === undefined ? {} : { weight: change.weight }),
     ...(change.state === undefined ? {} : { state: change.state }),
     ...(change.region === undefined ? {} : { region: change.region }),
   };
+  refuseOwnAddresses(context, changed);
   const deployments = record.value.deployments.map((deployment) =>
     deployment.id === id ? changed : deployment,
   );
@@ -97,7 +105,14 @@ export async function changeDeployment(
     update,
     {
       action: 'agent.redeploy',
-      detail: { deployment: id, state: changed.state, weight: changed.weight },
+      detail: {
+        deployment: id,
+        state: changed.state,
+        weight: changed.weight,
+        ...(change.authorizationServer === undefined
+          ? {}
+          : { authorizationServer: change.authorizationServer }),
+      },
     },
     isSame(current, changed)
       ? []
@@ -107,7 +122,12 @@ export async function changeDeployment(
 }
 
 function isSame(a: Deployment, b: Deployment): boolean {
-  return a.weight === b.weight && a.state === b.state && a.region === b.region;
+  return (
+    a.weight === b.weight &&
+    a.state === b.state &&
+    a.region === b.region &&
+    a.authorizationServer === b.authorizationServer
+  );
 }
 
 /** What others may know of a deployment: not where it is. */

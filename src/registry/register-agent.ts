@@ -100,13 +100,13 @@ export function factsOf(
   };
 }
 
-/** Tokens for our own addresses are ours to judge: no deployment may be their audience, or be called at them. */
+/** Tokens for our own addresses are ours to judge: no deployment may be their audience, be called at them, or send there. */
 export function refuseOwnAddresses(
   context: RegistryContext,
-  { url, resource }: Pick<Deployment, 'url' | 'resource'>,
+  { url, resource, authorizationServer }: Pick<Deployment, 'url' | 'resource' | 'authorizationServer'>,
 ): void {
   const own = new URL(context.brokerUrl).host;
-  for (const address of [url, resource])
+  for (const address of [url, resource, ...(authorizationServer === undefined ? [] : [authorizationServer])])
     if (address.startsWith(context.brokerUrl) || (URL.canParse(address) && new URL(address).host === own))
       throw new Fault<RegistryErrorCode>('resource_taken', `${address} is an address of the broker itself.`);
 }

@@ -16,6 +16,18 @@ const resourceSchema = z
     (url) => URL.canParse(url) && !url.includes('#'),
     'must be an absolute URI without fragment (RFC 8707)',
   );
+/** Compared exactly, so only in the one form in which it is written into tokens. */
+const authorizationServerSchema = z
+  .string()
+  .max(512)
+  .refine(
+    (url) => /^https?:\/\/[^?#@\s]+$/.test(url) && URL.canParse(url),
+    'must be an http(s) URL without query, fragment or credentials',
+  )
+  .openapi({
+    description:
+      'Issuer of the provider’s own authorization server, whose tokens the deployment takes; direct callers get an ID-JAG for it',
+  });
 const scopeSchema = z.string().regex(/^[a-z0-9:._-]{1,64}$/, 'must be 1 to 64 of a-z 0-9 : . _ -');
 const domainSchema = z
   .string()
@@ -79,6 +91,7 @@ export const deploymentSchema = z
     protocolVersion: z.literal('1.0'),
     upstreamTenant: z.string().optional(),
     resource: z.string(),
+    authorizationServer: z.string().optional(),
     weight: z.int(),
     state: z.enum(['active', 'draining', 'down']),
   })
@@ -94,6 +107,7 @@ export const newDeploymentSchema = z.strictObject({
   url: urlSchema,
   upstreamTenant: z.string().min(1).max(256).optional(),
   resource: resourceSchema.optional(),
+  authorizationServer: authorizationServerSchema.optional(),
   weight: weightSchema.optional(),
 });
 
@@ -102,6 +116,7 @@ export const deploymentChangeSchema = z
     weight: weightSchema.optional(),
     state: z.enum(['active', 'draining', 'down']).optional(),
     region: regionSchema.optional(),
+    authorizationServer: authorizationServerSchema.nullable().optional(),
   })
   .refine((change) => Object.keys(change).length > 0, 'must change something');
 

@@ -2,6 +2,7 @@ import { epochSeconds } from '../kernel/clock.ts';
 import { sha256 } from '../kernel/digest.ts';
 import type { JsonValue } from '../kernel/json.ts';
 import type { TrustContext } from './deps.ts';
+import { idJagSeconds, idJagType } from './id-jag.ts';
 import { signJwt } from './jwt.ts';
 import type { Actor, Delegation } from './model.ts';
 import { accessTokenSeconds } from './model.ts';
@@ -15,6 +16,8 @@ export interface CallTokenInput {
   readonly standing: Standing;
   readonly audience: string;
   readonly deployment?: string | undefined;
+  /** An ID-JAG instead of an access token: for this authorization server, which knows the client by this id. */
+  readonly idJag?: IdJagFor | undefined;
   readonly clientId: string;
   readonly scope: readonly string[];
   readonly act: Actor;
@@ -28,16 +31,28 @@ export interface CallTokenInput {
   readonly notAfter: number;
 }
 
+export interface IdJagFor {
+  readonly authorizationServer: string;
+  readonly clientId: string;
+}
+
 export interface CallToken {
   readonly token: string;
   readonly delegation: Delegation;
 }
 
-/** Makes a token for one audience (RFC 9068) and the delegation that backs it; writes nothing. */
+/**
+ * Makes a token for one audience (RFC 9068), or an ID-JAG for the authorization server that protects it, and the delegation
+ * that backs it; writes nothing.
+ */
 export function mintCallToken(context: TrustContext, input: CallTokenInput): CallToken {
   const { tenant, subscription, agent } = input.standing;
+  const { idJag } = input;
   const issuedAt = epochSeconds(context.clock);
-  const expiresAt = Math.min(issuedAt + accessTokenSeconds, input.notAfter);
+  const expiresAt = Math.min(
+    issuedAt + (idJag === undefined ? accessTokenSeconds : idJagSeconds),
+    input.notAfter,
+  );
   const jti = context.ids.next('jti');
   const sub = pairwiseSubject(context.keys.pairwiseSecret(), {
     provider: agent.provider,
@@ -47,9 +62,10 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
   });
   const claims: Record<string, JsonValue> = {
     iss: context.brokerUrl,
-    aud: input.audience,
+    ...(idJag === undefined
+      ? { aud: input.audience, client_id: input.clientId }
+      : { aud: idJag.authorizationServer, client_id: idJag.clientId, resource: input.audience }),
     sub,
-    client_id: input.clientId,
     iat: issuedAt,
     exp: expiresAt,
     jti,
@@ -72,6 +88,7 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
     provider: agent.provider,
     agent: agent.id,
     ...(input.deployment === undefined ? {} : { deployment: input.deployment }),
+    ...(idJag === undefined ? {} : { authorizationServer: idJag.authorizationServer }),
     clientId: input.clientId,
     scope: input.scope,
     issuedAt,
@@ -82,5 +99,6 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
     chain: input.chain,
     claims,
   };
-  return { token: signJwt(claims, 'at+jwt', context.keys.signingKey()), delegation };
+  const type = idJag === undefined ? 'at+jwt' : idJagType;
+  return { token: signJwt(claims, type, context.keys.signingKey()), delegation };
 }

@@ -32,7 +32,8 @@ import {
   readDelegation,
 } from './show-delegations.ts';
 import { checkChain, type Standing, type StandingProblem } from './standing.ts';
-import { issueToken, type TokenAnswer } from './token-endpoint.ts';
+import type { TokenAnswer } from './token-answer.ts';
+import { issueToken } from './token-endpoint.ts';
 import { createTrustRepository, type PageRequest } from './trust-repository.ts';
 import { verifyIssuer } from './verify-issuer.ts';
 import { watchIssuerKeys } from './watch-issuer-keys.ts';

@@ -122,6 +122,8 @@ export interface Delegation {
   readonly agent: string;
   /** Set when the token is for the provider itself, not for the gateway. */
   readonly deployment?: string;
+  /** Set when it is an ID-JAG, to be redeemed there. */
+  readonly authorizationServer?: string;
   readonly clientId: string;
   readonly scope: readonly string[];
   /** Epoch seconds. */
@@ -145,5 +147,7 @@ export interface Delegation {
   readonly claims: Readonly<Record<string, JsonValue>>;
 }
 
+/** RFC 8693 §3 */
+export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 export const defaultMaxDepth = 4;
 export const accessTokenSeconds = 300;

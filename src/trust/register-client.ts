@@ -1,4 +1,5 @@
 import { auditActor } from '../audit/index.ts';
+import { canonicalJson } from '../kernel/canonical-json.ts';
 import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
 import type { Write } from '../storage/port.ts';
@@ -63,6 +64,8 @@ async function requireOwnAgent(context: TrustContext, owner: Client['owner'], ag
 export interface ClientChange {
   readonly status?: Client['status'] | undefined;
   readonly name?: string | undefined;
+  /** Instead of those before. */
+  readonly issuerClientIds?: Client['issuerClientIds'] | undefined;
 }
 
 /** A disabled client is refused at once, and so are live tokens that it obtained. Throws `not_found`, `precondition_failed`, `conflict`. */
@@ -80,6 +83,7 @@ export async function changeClient(
     ...record.value,
     ...(change.status === undefined ? {} : { status: change.status }),
     ...(change.name === undefined ? {} : { name: change.name }),
+    ...(change.issuerClientIds === undefined ? {} : { issuerClientIds: change.issuerClientIds }),
   };
   const commit = await context.repository.commit([
     context.repository.replaceClient(client, record.version),
@@ -89,7 +93,7 @@ export async function changeClient(
       actor: auditActor(update.by),
       client: id,
       [partyKind(client.owner)]: partyId(client.owner),
-      detail: { status: client.status },
+      detail: { status: client.status, issuerClientIds: client.issuerClientIds },
     }),
     ...(await report(context, record.value, client)),
   ]);
@@ -102,10 +106,12 @@ export async function changeClient(
 async function report(
   { events }: TrustContext,
   before: Client,
-  { id, owner, status, name }: Client,
+  { id, owner, status, name, issuerClientIds }: Client,
 ): Promise<readonly Write[]> {
   const facts = { client: id, owner };
   if (status !== before.status)
     return events.writes(status === 'active' ? 'client.enabled.v1' : 'client.disabled.v1', facts);
-  return name === before.name ? [] : events.writes('client.changed.v1', facts);
+  const isSame =
+    name === before.name && canonicalJson(issuerClientIds) === canonicalJson(before.issuerClientIds);
+  return isSame ? [] : events.writes('client.changed.v1', facts);
 }

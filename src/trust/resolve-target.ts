@@ -10,11 +10,14 @@ export interface Target {
   readonly audience: string;
   /** Set when the token is to be presented to the deployment itself. */
   readonly deployment?: string;
+  /** What the caller takes for the deployment's authorization server. */
+  readonly authorizationServer?: string;
 }
 
 /**
  * `resource` (RFC 8707: the brokered address, or a registered deployment's own) or `audience` (`provider/agent`). Exactly
- * one target; both may be sent when they mean the same. What does not exist and what is not for the caller are told apart
+ * one target; both may be sent when they mean the same. Beside a deployment's resource, `audience` may be the issuer of its
+ * authorization server instead, as those who ask for an ID-JAG say it. What does not exist and what is not for the caller are told apart
  * nowhere. Throws `invalid_target`, `invalid_request`.
  */
 export async function resolveTarget(context: TrustContext, request: TokenRequest): Promise<Target> {
@@ -23,6 +26,9 @@ export async function resolveTarget(context: TrustContext, request: TokenRequest
     throw bad('target_missing', 'resource or audience is needed: which agent the token is for.');
   const named = audience === undefined ? undefined : byName(context.brokerUrl, audience);
   const located = resource === undefined ? undefined : await byResource(context, resource);
+  if (audience !== undefined && named === undefined && located?.deployment !== undefined)
+    return { ...located, authorizationServer: audience };
+  if (audience !== undefined && named === undefined) throw invalidTarget('target_unknown');
   const target = located ?? named;
   if (target === undefined || (resource !== undefined && located === undefined))
     throw invalidTarget('target_unknown');

@@ -66,7 +66,7 @@ const patchClient = createRoute({
   path: '/v1/clients/{client}',
   operationId: 'changeClient',
   tags,
-  summary: 'Enable, disable or rename a client (operator)',
+  summary: 'Enable, disable or rename a client, or say where it has which id (operator)',
   description: 'Disabling stops its exchanges at once, and live tokens that it obtained. Honours `If-Match`',
   request: { params: clientParams, ...takes(clientChangeSchema) },
   responses: { 200: answers(clientSchema, 'Changed'), ...problems(400, 401, 403, 404, 409, 412) },

@@ -113,6 +113,11 @@ export const issuerSchemaOut = z
   })
   .openapi('Issuer');
 
+const issuerClientIdsSchema = z
+  .record(issuerSchema, z.string().min(1).max(255))
+  .refine((ids) => Object.keys(ids).length <= 20, 'must name at most 20 issuers')
+  .openapi({ description: 'Issuer or authorization server → the id that this program has there' });
+
 export const newClientSchema = z
   .strictObject({
     id: slugSchema.optional(),
@@ -129,11 +134,7 @@ export const newClientSchema = z
       .max(3),
     scopes: z.array(z.enum(managementScopes)).max(managementScopes.length).default([]),
     callScopes: z.array(callScopeSchema).min(1).max(100).optional(),
-    issuerClientIds: z
-      .record(issuerSchema, z.string().min(1).max(255))
-      .refine((ids) => Object.keys(ids).length <= 20, 'must name at most 20 issuers')
-      .optional()
-      .openapi({ description: 'Issuer → the id that this program has there' }),
+    issuerClientIds: issuerClientIdsSchema.optional(),
   })
   .refine(exactlyOneKeySource, oneKeySource);
 
@@ -141,6 +142,7 @@ export const clientChangeSchema = z
   .strictObject({
     status: z.enum(['active', 'disabled']).optional(),
     name: z.string().trim().min(1).max(200).optional(),
+    issuerClientIds: issuerClientIdsSchema.optional(),
   })
   .refine((change) => Object.keys(change).length > 0, 'must change something');
 
@@ -195,7 +197,7 @@ export const tokenAnswerSchema = z
   .object({
     access_token: z.string(),
     issued_token_type: z.string().optional(),
-    token_type: z.literal('Bearer'),
+    token_type: z.enum(['Bearer', 'N_A']),
     expires_in: z.int(),
     scope: z.string(),
   })

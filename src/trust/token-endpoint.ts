@@ -4,16 +4,8 @@ import type { TrustContext } from './deps.ts';
 import { OAuthRefusal } from './errors.ts';
 import type { Issued, RefusalNote } from './grants/grant.ts';
 import { actionOf, grants, isGrantType } from './grants/index.ts';
+import type { TokenAnswer } from './token-answer.ts';
 import { parseTokenRequest, type TokenRequest } from './token-request.ts';
-
-/** RFC 6749 §5.1, RFC 8693 §2.2.1. */
-export interface TokenAnswer {
-  readonly access_token: string;
-  readonly issued_token_type?: string;
-  readonly token_type: 'Bearer';
-  readonly expires_in: number;
-  readonly scope: string;
-}
 
 /**
  * The phases that all grants share, so that none can forget one: limits → client authentication → grant → write.
@@ -48,7 +40,7 @@ export async function issueToken(
     return {
       access_token: issued.token,
       ...(issued.issuedTokenType === undefined ? {} : { issued_token_type: issued.issuedTokenType }),
-      token_type: 'Bearer',
+      token_type: issued.tokenType ?? 'Bearer',
       expires_in: issued.expiresIn,
       scope: issued.scope,
     };

@@ -1,15 +1,40 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../src/kernel/canonical-json.ts';
 import { openLine, say } from '../support/a2a.ts';
-import { clientAssertion } from '../support/party.ts';
+import { call } from '../support/market.ts';
+import { clientAssertion, newParty } from '../support/party.ts';
 import { addMarketAgentProgram, addProgram, openStage, type Program, type Stage } from './stage.ts';
-import { exchange, managementToken, refusal, tokenOf, tokenType } from './token-endpoint.ts';
+import { ask, exchange, managementToken, refusal, tokenOf, tokenType } from './token-endpoint.ts';
+
+const bearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
 let stage: Stage;
 let manager: Program;
 let flights: Program;
+let desk: Program;
+const server = 'https://login.skyways.example';
+const resource = 'https://direct.skyways.example';
 beforeAll(async () => {
   stage = await openStage();
+  await call(stage, 'POST', '/v1/providers/skyways/issuers', {
+    issuer: server,
+    jwks: (await newParty()).jwks,
+  });
+  // Not for the gateway: it draws nothing new.
+  const direct = {
+    id: 'direct',
+    model: 'pooled',
+    url: stage.agent.url,
+    resource,
+    authorizationServer: server,
+  };
+  await call(stage, 'POST', `/v1/agents/${stage.market.agent}/deployments`, direct);
+  await call(stage, 'PATCH', `/v1/agents/${stage.market.agent}/deployments/direct`, { state: 'draining' });
+  desk = await addProgram(stage, {
+    id: 'acme-desk',
+    owner: 'tenant:acme',
+    issuerClientIds: { [stage.acme.issuer]: 'app', [server]: 'acme' },
+  });
   flights = await addMarketAgentProgram(stage);
   manager = await addProgram(stage, {
     id: 'manager',
@@ -28,9 +53,16 @@ const kinds = {
   'a token for the gateway': () => stage.market.callToken(stage.acme),
   'a token for the agent': () => upstreamToken(),
   'a signed agent card': () => signedCard(),
+  'an ID-JAG of the broker': () => idJag(),
 } as const;
 type Kind = keyof typeof kinds;
 const allBut = (...right: Kind[]) => (Object.keys(kinds) as Kind[]).filter((kind) => !right.includes(kind));
+
+/** For the provider's own authorization server. */
+async function idJag(): Promise<string> {
+  const app = { ...stage.acme, clientId: desk.clientId, client: desk.client };
+  return tokenOf(await exchange(stage, app, { audience: undefined, resource }));
+}
 
 /** What the gateway itself presents to the agent. */
 async function upstreamToken(): Promise<string> {
@@ -169,13 +201,19 @@ describe('a token of the right issuer and of another type', () => {
 
   it.each([
     'urn:ietf:params:oauth:token-type:refresh_token',
-    'urn:ietf:params:oauth:token-type:id-jag',
     'urn:ietf:params:oauth:token-type:id_token',
+    'urn:ietf:params:oauth:token-type:jwt',
   ])('is not made: %s', async (requested_token_type) => {
     expect(await refusal(stage, () => exchange(stage, stage.acme, { requested_token_type }))).toBe(
       '400 invalid_request requested_type_unknown',
     );
   });
+});
+
+it('an ID-JAG of the broker is no assertion here', async () => {
+  const portal = await addProgram(stage, { id: 'acme', owner: 'tenant:acme', grantTypes: [bearerGrant] });
+  const form = { grant_type: bearerGrant, assertion: await idJag(), audience: stage.market.agent };
+  expect(await refusal(stage, () => ask(stage, portal, form))).toBe('400 invalid_grant assertion_of_broker');
 });
 
 it('the tokens used above are good where they belong', async () => {

@@ -110,6 +110,7 @@ it('does everything that the management API can: each command calls it, each cal
        --grant-types token-exchange,client-credentials --issuer-client-id https://login.globex.example=app`,
   );
   await text('clients rename globex-app "Globex app"');
+  await text('clients issuer-ids globex-app --issuer-client-id https://login.globex.example=desk');
   await text('clients disable globex-app');
   expect(await text('clients list --all')).toMatch(/^globex-app +Globex app +tenant:globex +disabled/m);
   await text('clients enable globex-app');
@@ -128,6 +129,10 @@ it('does everything that the management API can: each command calls it, each cal
   const delegation = await idOf(`delegations list ${items[0]?.txn}`);
   expect(await text(`delegations show ${delegation}`)).toMatch(/^state +active$/m);
   expect(await text(`delegations revoke ${delegation} --reason test`)).toMatch(/^state +revoked$/m);
+  const now = Math.floor(Date.now() / 1000);
+  const facts = { iss: acme.issuer, sub: 'u', aud: story.broker.url, azp: 'app', jti: 'a' };
+  const assertion = await file('id-jag.txt', await acme.idp.sign({ ...facts, iat: now, exp: now + 60 }));
+  await text(`token redeem ${asAcme} --agent skyways/flights --assertion-file ${assertion}`);
   const asSkyways = `--client-id ${market.providerClientId} --key ${await keyFile(market.providerClient)}`;
   const token = await file('token.txt', await text(`token client-credentials ${asSkyways}`));
 

@@ -150,6 +150,49 @@ describe('the private key', () => {
   });
 });
 
+describe('token redeem, and an ID-JAG from token exchange', () => {
+  const server = 'https://login.skyways.example';
+  const resource = 'https://direct.skyways.example';
+
+  it('go from a deployment’s authorization server to an assertion for it, and from an assertion to a token', async () => {
+    const op = '--token-file ' + (await story.file('operator.txt', story.broker.token));
+    const jwks = await story.file('server.json', (await newParty()).jwks);
+    const lines = [
+      `issuers add provider:skyways --issuer ${server} --jwks-file ${jwks} ${op}`,
+      `agents deploy skyways/flights --id direct --model pooled --url https://direct.skyways.example/rpc --resource ${resource} --authorization-server ${server} ${op}`,
+      `agents redeploy skyways/flights direct --state draining ${op}`,
+      `clients issuer-ids acme-app --issuer-client-id ${story.acme.issuer}=app --issuer-client-id ${server}=acme ${op}`,
+    ];
+    for (const line of lines) expect(await run(line)).toMatchObject({ code: 0, err: '' });
+
+    const idToken = await story.file('id-token.txt', await story.acme.idToken());
+    const ask = `token exchange ${asAcme} --resource ${resource} --subject-token-file ${idToken}`;
+    const got = await run(`${ask} --requested-token-type id-jag`);
+    expect(got).toMatchObject({ code: 0, err: '' });
+    expect(decodeJwt(got.out.trim())).toMatchObject({ aud: server, client_id: 'acme', resource });
+
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: story.acme.issuer, sub: 'u', aud: story.broker.url, client_id: 'acme-app' };
+    const stdin = await story.acme.idp.sign(
+      { ...claims, jti: 'a', iat: now, exp: now + 60, scope: 'a2a:read' },
+      { typ: 'oauth-id-jag+jwt' },
+    );
+    const redeem = `token redeem ${asAcme} --agent skyways/flights --assertion-file -`;
+    const redeemed = await run(redeem, { stdin });
+    expect(decodeJwt(redeemed.out.trim())).toMatchObject({ tenant: 'acme', scope: 'a2a:read' });
+    expect(await run(redeem, { stdin })).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('(400 invalid_grant)') as string,
+    });
+    expect(
+      await run(`agents redeploy skyways/flights direct --authorization-server none ${op}`),
+    ).toMatchObject({
+      code: 0,
+      out: expect.not.stringContaining(server) as string,
+    });
+  });
+});
+
 describe('token client-credentials', () => {
   it('gives a token with which the commands may do what its client may, and no more', async () => {
     const key = await story.keyFile(story.market.providerClient);

@@ -44,7 +44,9 @@ describe('RFC 8693, OAuth 2.0 Token Exchange', () => {
       );
     });
 
-    it('may ask for an access token, and for nothing else', async () => {
+    it('may ask for an access token, or for an ID-JAG where the target takes one', async () => {
+      const idJag = 'urn:ietf:params:oauth:token-type:id-jag';
+      expect(refused(await stage.exchange({ requested_token_type: idJag }))).toBe('400 invalid_request');
       expect((await stage.exchange({ requested_token_type: tokenType.accessToken })).status).toBe(200);
       for (const type of [tokenType.idToken, 'urn:ietf:params:oauth:token-type:refresh_token', 'x'])
         expect(refused(await stage.exchange({ requested_token_type: type }))).toBe('400 invalid_request');

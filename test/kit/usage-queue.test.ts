@@ -45,6 +45,8 @@ describe('createUsageQueueHandler', () => {
     broker,
     clientId: 'skyways-usage',
     exchange: () => Promise.reject(new Error('not used')),
+    exchangeForIdJag: () => Promise.reject(new Error('not used')),
+    redeem: () => Promise.reject(new Error('not used')),
     clientCredentials: () => Promise.resolve({ accessToken: 'token', expiresAt: 0, scope: ['usage:write'] }),
     forget: () => undefined,
   });

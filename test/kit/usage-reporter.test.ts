@@ -43,6 +43,8 @@ describe('createUsageReporter', () => {
       broker,
       clientId: 'skyways-usage',
       exchange: () => Promise.reject(new Error('not used')),
+      exchangeForIdJag: () => Promise.reject(new Error('not used')),
+      redeem: () => Promise.reject(new Error('not used')),
       clientCredentials: () =>
         failure === undefined
           ? Promise.resolve({ accessToken: `token-${++tokens}`, expiresAt: 0, scope: ['usage:write'] })

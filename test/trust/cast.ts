@@ -262,11 +262,11 @@ export async function claimsOf(world: TrustWorld, { access_token }: TokenAnswer)
   return (await verified(world, access_token)).payload;
 }
 
-export function verified(world: TrustWorld, token: string): Promise<JWTVerifyResult> {
+export function verified(world: TrustWorld, token: string, typ = 'at+jwt'): Promise<JWTVerifyResult> {
   const jwks = world.keys.jwks() as Parameters<typeof createLocalJWKSet>[0];
   return jwtVerify(token, createLocalJWKSet(jwks), {
     issuer: brokerUrl,
-    typ: 'at+jwt',
+    typ,
     algorithms: ['ES256'],
     currentDate: new Date(world.clock.now()),
   });

@@ -3,6 +3,7 @@ import type { Write } from '../../storage/port.ts';
 import type { TrustContext } from '../deps.ts';
 import type { OAuthRefusal } from '../errors.ts';
 import type { Client } from '../model.ts';
+import type { TokenAnswer } from '../token-answer.ts';
 import type { TokenRequest } from '../token-request.ts';
 
 /** What a grant came to; nothing has been written yet. */
@@ -10,6 +11,8 @@ export interface Issued {
   readonly token: string;
   /** What was issued, where the grant's answer says so (RFC 8693 §2.2.1). */
   readonly issuedTokenType?: string;
+  /** Absent: Bearer. */
+  readonly tokenType?: TokenAnswer['token_type'];
   /** Seconds. */
   readonly expiresIn: number;
   readonly scope: string;

@@ -3,10 +3,19 @@ import { asText } from '../../kernel/json.ts';
 import type { Write } from '../../storage/port.ts';
 import { depthOf } from '../actor.ts';
 import { mintCallToken } from '../call-token.ts';
+import { chooseOutput } from '../choose-output.ts';
 import type { TrustContext } from '../deps.ts';
 import { OAuthRefusal } from '../errors.ts';
 import { findAgreement } from '../find-agreement.ts';
-import { type Actor, type Agreement, type Client, defaultMaxDepth, type Delegation } from '../model.ts';
+import { idJagAnswerType, idJagTokenType } from '../id-jag.ts';
+import {
+  accessTokenType,
+  type Actor,
+  type Agreement,
+  type Client,
+  defaultMaxDepth,
+  type Delegation,
+} from '../model.ts';
 import { recent } from '../recent-facts.ts';
 import { invalidTarget, requireReachable, resolveTarget, type Target } from '../resolve-target.ts';
 import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
@@ -26,15 +35,17 @@ export interface CallGrant {
   readonly actor: Omit<Actor, 'act'>;
   /** The only audiences that may come of it; absent: any. */
   readonly audiences?: readonly string[] | undefined;
+  /** The token type that the caller asked for; absent: the target's provider chooses. */
+  readonly requested?: string | undefined;
 }
 
 /**
  * What every grant that ends in a token for an agent has in common. The order is part of the design: each phase may rely on
- * those before it, and none can be skipped: depth → target → standing → agreement → scope → mint.
+ * those before it, and none can be skipped: depth → target → standing → output → agreement → scope → mint.
  */
 export async function issueCallToken(
   context: TrustContext,
-  { action, request, client, subject, subjectError, actor, audiences }: CallGrant,
+  { action, request, client, subject, subjectError, actor, audiences, requested }: CallGrant,
   note: RefusalNote,
 ): Promise<Issued> {
   note.tenant = subject.tenant;
@@ -52,6 +63,7 @@ export async function issueCallToken(
   note.agent = target.agentId;
   note.provider = standing.agent.provider;
   requireReachable(target, standing);
+  const idJag = await chooseOutput(context, client, standing, target, requested);
   const agreement = await findAgreement(context, client, {
     provider: standing.agent.provider,
     tenant: subject.tenant,
@@ -65,6 +77,7 @@ export async function issueCallToken(
     standing,
     audience: target.audience,
     deployment: target.deployment,
+    idJag,
     clientId: client.id,
     scope,
     act,
@@ -78,6 +91,9 @@ export async function issueCallToken(
   });
   return {
     token,
+    ...(idJag === undefined
+      ? { issuedTokenType: accessTokenType }
+      : { issuedTokenType: idJagTokenType, tokenType: idJagAnswerType }),
     expiresIn: delegation.expiresAt - delegation.issuedAt,
     scope: scope.join(' '),
     writes: [
@@ -97,6 +113,7 @@ export async function issueCallToken(
         depth,
         chain: delegation.chain.clients,
         agreement: agreement?.id ?? null,
+        ...(idJag === undefined ? {} : { authorizationServer: idJag.authorizationServer }),
       },
     },
   };

@@ -1,5 +1,6 @@
 import { readActor } from '../actor.ts';
 import { OAuthRefusal } from '../errors.ts';
+import { accessTokenType } from '../model.ts';
 import { type Assertion, readAssertion } from '../read-assertion.ts';
 import { bad, type TokenRequest } from '../token-request.ts';
 import type { Grant } from './grant.ts';
@@ -24,10 +25,13 @@ export const jwtBearer: Grant = async (context, request, client, note) => {
     subjectError: 'invalid_grant',
     actor,
     audiences,
+    // The answer to an assertion is an access token: it has no place to say that it is anything else.
+    requested: accessTokenType,
   } as const;
   const issued = await issueCallToken(context, grant, note);
+  const { issuedTokenType: _, ...answer } = issued;
   return {
-    ...issued,
+    ...answer,
     once: {
       ...once,
       refusal: new OAuthRefusal('invalid_grant', 'assertion_replayed', 'The assertion is used up.'),

@@ -1,14 +1,16 @@
 import { readActor } from '../actor.ts';
+import { idJagTokenType } from '../id-jag.ts';
+import { accessTokenType } from '../model.ts';
 import { readSubject } from '../subject.ts';
 import { bad } from '../token-request.ts';
 import type { Grant } from './grant.ts';
 import { issueCallToken, requireOwnerActive } from './issue-call-token.ts';
 
-const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
+const requestable: readonly string[] = [accessTokenType, idJagTokenType];
 
 /** RFC 8693: subject → actor, and then what all grants for agents have in common. */
 export const tokenExchange: Grant = async (context, request, client, note) => {
-  if (request.requested_token_type !== undefined && request.requested_token_type !== accessTokenType)
+  if (request.requested_token_type !== undefined && !requestable.includes(request.requested_token_type))
     throw bad('requested_type_unknown', 'This requested_token_type is not supported.');
   await requireOwnerActive(context, client);
   const subject = await readSubject(context, request, client);
@@ -22,6 +24,7 @@ export const tokenExchange: Grant = async (context, request, client, note) => {
     subject,
     subjectError: 'invalid_request',
     actor,
+    requested: request.requested_token_type,
   } as const;
-  return { ...(await issueCallToken(context, grant, note)), issuedTokenType: accessTokenType };
+  return issueCallToken(context, grant, note);
 };
