@@ -27,6 +27,7 @@ import { addServeCommand } from './serve.ts';
 import { addSubscriptionCommands } from './subscriptions.ts';
 import { addTenantCommands } from './tenants.ts';
 import { addTokenCommands } from './token.ts';
+import { addUserCommands } from './users.ts';
 import { addUsageCommands } from './usage.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string };
@@ -69,6 +70,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   addAgentCommands(program, io);
   addTenantCommands(program, io);
   addSubscriptionCommands(program, io);
+  addUserCommands(program, io);
   addClientCommands(program, io);
   addAgreementCommands(program, io);
   addDelegationCommands(program, io);

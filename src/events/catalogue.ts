@@ -59,6 +59,9 @@ const subscription = { subscription: id, tenant: id, agent: id.describe('provide
 const ofSubscription = (data: { readonly tenant: string; readonly agent: string }) =>
   `subscription:${data.tenant}/${data.agent}`;
 
+const blockedUser = { tenant: id, user: id.describe('As the API names it; not who it is') };
+const ofBlockedUser = (data: { readonly user: string }) => `user:${data.user}`;
+
 const issuer = { issuer: id.describe('Of the trust record'), owner: party };
 const ofIssuer = (data: { readonly issuer: string }) => `issuer:${data.issuer}`;
 
@@ -97,6 +100,9 @@ export const catalogue = {
     ofSubscription,
   ),
   'subscription.cancelled.v1': event('A tenant may not use an agent any more', subscription, ofSubscription),
+
+  'user.blocked.v1': event('Nothing is done in a user’s name any more', blockedUser, ofBlockedUser),
+  'user.unblocked.v1': event('A blocked user may act again', blockedUser, ofBlockedUser),
 
   'issuer.registered.v1': event('A party’s issuer is trusted', issuer, ofIssuer),
   'issuer.claimed.v1': event('A party says that an issuer is its own; nothing is proven', issuer, ofIssuer),

@@ -1,9 +1,10 @@
 import type { Principal } from '../kernel/principal.ts';
 import type { Page, ReadOptions } from '../storage/port.ts';
+import { blockUser, isUserBlocked, unblockUser } from './block-user.ts';
 import { createTenant, type NewTenant } from './create-tenant.ts';
 import type { TenancyDeps } from './deps.ts';
 import { cancelSubscription, type NewSubscription, subscribe } from './subscribe.ts';
-import type { Subscription, Tenant } from './tenant.ts';
+import type { BlockedUser, Subscription, Tenant, User } from './tenant.ts';
 import { createTenantRepository, type PageRequest } from './tenant-repository.ts';
 import {
   reinstateTenant,
@@ -15,7 +16,7 @@ import {
 } from './update-tenant.ts';
 
 export { tenancyErrors } from './errors.ts';
-export { isLive, type Subscription, type Tenant } from './tenant.ts';
+export { type BlockedUser, isLive, type Subscription, type Tenant, type User } from './tenant.ts';
 
 interface Versioned {
   readonly tenant: Tenant;
@@ -32,6 +33,11 @@ export interface Tenancy {
   readTenant(id: string): Promise<Versioned>;
   getTenant(id: string, options?: ReadOptions): Promise<Tenant | undefined>;
   listTenants(page: PageRequest): Promise<Page<Tenant>>;
+  blockUser(tenant: string, user: User, reason: string, by: Principal): Promise<BlockedUser>;
+  unblockUser(tenant: string, user: User, reason: string, by: Principal): Promise<BlockedUser>;
+  /** To be asked of tenants with `blocksUsers` only. */
+  isUserBlocked(tenant: string, user: User, options?: ReadOptions): Promise<boolean>;
+  listBlockedUsers(tenant: string, page: PageRequest): Promise<Page<BlockedUser>>;
   subscribe(tenant: string, input: NewSubscription, by: Principal): Promise<Subscription>;
   cancelSubscription(tenant: string, id: string, by: Principal): Promise<Subscription>;
   listSubscriptions(tenant: string, page: PageRequest): Promise<Page<Subscription>>;
@@ -55,6 +61,10 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
     },
     getTenant: async (id, options) => (await repository.tenant(id, options))?.value,
     listTenants: (page) => repository.tenants(page),
+    blockUser: (tenant, user, reason, by) => blockUser(context, tenant, user, reason, by),
+    unblockUser: (tenant, user, reason, by) => unblockUser(context, tenant, user, reason, by),
+    isUserBlocked: (tenant, user, options) => isUserBlocked(context, tenant, user, options),
+    listBlockedUsers: (tenant, page) => repository.blockedUsers(tenant, page),
     subscribe: (tenant, input, by) => subscribe(context, tenant, input, by),
     cancelSubscription: (tenant, id, by) => cancelSubscription(context, tenant, id, by),
     listSubscriptions: (tenant, page) => repository.subscriptions(tenant, page),

@@ -193,7 +193,7 @@ export function tenancyRoutes(tenancy: Tenancy): Router {
   return router;
 }
 
-function presentTenant({ residency, createdAt, updatedAt, ...rest }: Tenant) {
+function presentTenant({ blocksUsers: _, residency, createdAt, updatedAt, ...rest }: Tenant) {
   return {
     ...rest,
     ...(residency === undefined ? {} : { residency: [...residency] }),

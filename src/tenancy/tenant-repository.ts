@@ -6,7 +6,7 @@ import {
   type StoredRecord,
   type Write,
 } from '../storage/port.ts';
-import type { Subscription, Tenant } from './tenant.ts';
+import type { BlockedUser, Subscription, Tenant } from './tenant.ts';
 
 export interface PageRequest {
   readonly limit: number;
@@ -20,6 +20,11 @@ export function createTenantRepository(store: Store) {
   const subscriptionKey = (tenant: string, agent: string) => ({
     partition: `subscriptions#${tenant}`,
     sort: agent,
+  });
+
+  const blockedUserKey = (tenant: string, user: string) => ({
+    partition: `blocked-users#${tenant}`,
+    sort: user,
   });
 
   return {
@@ -86,6 +91,25 @@ export function createTenantRepository(store: Store) {
         },
       ];
     },
+
+    blockedUser: (
+      tenant: string,
+      user: string,
+      options?: ReadOptions,
+    ): Promise<StoredRecord<BlockedUser> | undefined> =>
+      store.get<BlockedUser>(blockedUserKey(tenant, user), options),
+    blockedUsers: (tenant: string, page: PageRequest): Promise<Page<BlockedUser>> =>
+      store.list<BlockedUser>(`blocked-users#${tenant}`, page),
+    insertBlockedUser: (value: BlockedUser): Write => ({
+      op: 'putIfAbsent',
+      ...blockedUserKey(value.tenant, value.id),
+      value,
+    }),
+    deleteBlockedUser: ({ tenant, id }: BlockedUser, version: string): Write => ({
+      op: 'delete',
+      ...blockedUserKey(tenant, id),
+      version,
+    }),
 
     tenantIsAt: (id: string, version: string): Write => ({ op: 'check', ...tenantKey(id), version }),
 

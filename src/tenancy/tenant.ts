@@ -10,8 +10,27 @@ export interface Tenant {
   readonly residency?: readonly string[];
   readonly status: 'active' | 'suspended';
   readonly statusReason?: string;
+  /** Some of its users were blocked at one time. Without it nobody has to look whether this one is: most tenants never block any. */
+  readonly blocksUsers?: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+/** Somebody at one issuer of a tenant. */
+export interface User {
+  readonly issuer: string;
+  /** `sub` there. */
+  readonly subject: string;
+}
+
+/** A user in whose name nothing is done for this tenant. */
+export interface BlockedUser extends User {
+  /** Names the user where its subject must not be told, as in events and the audit log. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly reason: string;
+  /** Epoch milliseconds. */
+  readonly blockedAt: number;
 }
 
 /** A tenant's right to use an agent. The last one of (tenant, agent) is what counts now; those before it are history. */

@@ -23,7 +23,10 @@ export interface TrustDeps {
   readonly keys: Keys;
   readonly brokerUrl: string;
   readonly registry: Pick<Registry, 'callableAgent' | 'findResource' | 'getProvider'>;
-  readonly tenancy: Pick<Tenancy, 'getTenant' | 'findSubscription'>;
+  readonly tenancy: Pick<
+    Tenancy,
+    'getTenant' | 'findSubscription' | 'blockUser' | 'unblockUser' | 'isUserBlocked' | 'listBlockedUsers'
+  >;
 }
 
 export interface TrustContext extends TrustDeps {

@@ -4,7 +4,8 @@ export type TrustErrorCode =
   | 'keys_unusable'
   | 'client_exists'
   | 'wrong_owner'
-  | 'unknown_party';
+  | 'unknown_party'
+  | 'unknown_issuer';
 
 export const trustErrors = {
   issuer_taken: { status: 409, title: 'The issuer is registered already' },
@@ -13,6 +14,7 @@ export const trustErrors = {
   client_exists: { status: 409, title: 'The client id is taken' },
   wrong_owner: { status: 422, title: 'That does not belong to this owner' },
   unknown_party: { status: 422, title: 'No such provider or tenant' },
+  unknown_issuer: { status: 422, title: 'Not an issuer of this tenant' },
 } as const satisfies Record<TrustErrorCode, { status: number; title: string }>;
 
 /** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2, RFC 7009 §2.2.1. */

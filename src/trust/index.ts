@@ -3,9 +3,11 @@ import type { Party, Principal } from '../kernel/principal.ts';
 import type { Result } from '../kernel/result.ts';
 import type { Deployment } from '../registry/index.ts';
 import type { Page } from '../storage/port.ts';
+import type { BlockedUser } from '../tenancy/index.ts';
 import type { AboutTokenRequest } from './about-token.ts';
 import { authenticateBearer } from './authenticate-bearer.ts';
 import { approveIssuer } from './approve-issuer.ts';
+import { blockUser, unblockUser, type UserName } from './block-user.ts';
 import { type CallContext, verifyCallToken } from './call-context.ts';
 import { changeIssuer, type IssuerChange } from './change-issuer.ts';
 import type { TrustDeps } from './deps.ts';
@@ -80,6 +82,10 @@ export interface Trust {
   /** Of the caller's own party; the operator's are all. */
   listAgreements(page: PageRequest, by: Principal): Promise<Page<Agreement>>;
 
+  blockUser(tenant: string, name: UserName, reason: string, by: Principal): Promise<BlockedUser>;
+  unblockUser(tenant: string, name: UserName, reason: string, by: Principal): Promise<BlockedUser>;
+  listBlockedUsers(tenant: string, page: PageRequest): Promise<Page<BlockedUser>>;
+
   /** `POST /oauth/token`. Throws `OAuthRefusal`. */
   issueToken(contentType: string | undefined, body: string): Promise<TokenAnswer>;
   /** `POST /oauth/introspect`. Throws `OAuthRefusal`. */
@@ -138,6 +144,9 @@ export function createTrust(deps: TrustDeps): Trust {
     makeAgreement: (input, by) => makeAgreement(context, input, by),
     revokeAgreement: (id, reason, by) => revokeAgreement(context, id, reason, by),
     listAgreements: (page, by) => repository.agreements(page, by.kind === 'operator' ? undefined : by.owner),
+    blockUser: (tenant, name, reason, by) => blockUser(context, tenant, name, reason, by),
+    unblockUser: (tenant, name, reason, by) => unblockUser(context, tenant, name, reason, by),
+    listBlockedUsers: (tenant, page) => deps.tenancy.listBlockedUsers(tenant, page),
     issueToken: (contentType, body) => issueToken(context, contentType, body),
     introspectToken: (request) => introspectToken(context, verifier, request),
     revokeToken: (request) => revokeToken(context, verifier, request),

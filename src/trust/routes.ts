@@ -29,6 +29,7 @@ import {
   newClientSchema,
   reasonSchema,
 } from './schema.ts';
+import { addUserRoutes } from './user-routes.ts';
 import { addWellKnownRoutes, type PublicFacts } from './well-known-routes.ts';
 
 const tags = ['Trust'];
@@ -104,6 +105,7 @@ export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   addTokenRoute(router, trust, facts.brokerUrl);
   addAboutTokenRoutes(router, trust, facts.brokerUrl);
   addDelegationRoutes(router, trust);
+  addUserRoutes(router, trust);
   addWellKnownRoutes(router, facts);
   addKeyRoutes(router, trust);
   addIssuerRoutes(router, trust, facts.brokerUrl);

@@ -2,7 +2,7 @@ import { type Party, partyId, partyKind } from '../kernel/principal.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import { type CallableAgent, isOnOffer } from '../registry/index.ts';
 import type { ReadOptions } from '../storage/port.ts';
-import { isLive, type Subscription, type Tenant } from '../tenancy/index.ts';
+import { isLive, type Subscription, type Tenant, type User } from '../tenancy/index.ts';
 import type { TrustContext } from './deps.ts';
 import { isInForce } from './make-agreement.ts';
 import type { Client, Delegation, TrustRecord } from './model.ts';
@@ -15,6 +15,9 @@ export type StandingProblem =
   | 'AGREEMENT_REVOKED'
   | 'AGENT_UNAVAILABLE';
 
+/** Why nothing may begin; of a chain that runs, a blocked user is the end of its tenant context. */
+export type TargetProblem = StandingProblem | 'USER_BLOCKED';
+
 export interface Standing {
   readonly tenant: Tenant;
   readonly subscription: Subscription;
@@ -26,64 +29,68 @@ export interface Standing {
  * seconds, and what was just made or mended counts at once.
  */
 async function ask(
-  check: (options: ReadOptions) => Promise<Result<Standing, StandingProblem>>,
-): Promise<Result<Standing, StandingProblem>> {
+  check: (options: ReadOptions) => Promise<Result<Standing, TargetProblem>>,
+): Promise<Result<Standing, TargetProblem>> {
   const answer = await check(recent);
   return answer.ok ? answer : check({});
 }
 
-/** Whether the tenant may have this agent called in its name, now. */
+/** Whether this agent may be called in the name of this user of the tenant, now. */
 export function checkTarget(
   context: TrustContext,
-  tenantId: string,
+  of: { readonly tenant: string; readonly origin: User },
   agentId: string,
-): Promise<Result<Standing, StandingProblem>> {
-  return ask((options) => checkTargetBy(context, tenantId, agentId, options));
+): Promise<Result<Standing, TargetProblem>> {
+  return ask((options) => checkTargetBy(context, of, agentId, options));
 }
 
 async function checkTargetBy(
   context: TrustContext,
-  tenantId: string,
+  { tenant: tenantId, origin }: { readonly tenant: string; readonly origin: User },
   agentId: string,
   options: ReadOptions,
-): Promise<Result<Standing, StandingProblem>> {
+): Promise<Result<Standing, TargetProblem>> {
   const [tenant, agent, subscription] = await Promise.all([
     context.tenancy.getTenant(tenantId, options),
     context.registry.callableAgent(agentId, options),
     context.tenancy.findSubscription(tenantId, agentId, options),
   ]);
   if (tenant?.status !== 'active') return err('TENANT_CONTEXT_INVALID');
+  if (tenant.blocksUsers === true && (await context.tenancy.isUserBlocked(tenantId, origin, options)))
+    return err('USER_BLOCKED');
   if (agent === undefined || !isOnOffer(agent)) return err('AGENT_UNAVAILABLE');
   if (!isLive(subscription, context.clock.now())) return err('NOT_SUBSCRIBED');
   return ok({ tenant, subscription, agent });
 }
 
 /**
- * Whether everything that a delegation rests on still holds: the tenant and its issuer, every client and its company, every
+ * Whether everything that a delegation rests on still holds: the tenant, its issuer and its user, every client and its company, every
  * agreement, agent and subscription of the chain, and no delegation in it revoked. Asked at every exchange and relayed call.
  */
-export function checkChain(
+export async function checkChain(
   context: TrustContext,
   delegation: Delegation,
 ): Promise<Result<Standing, StandingProblem>> {
-  return ask((options) => checkChainBy(context, delegation, options));
+  const standing = await ask((options) => checkChainBy(context, delegation, options));
+  if (standing.ok) return standing;
+  return err(standing.error === 'USER_BLOCKED' ? 'TENANT_CONTEXT_INVALID' : standing.error);
 }
 
 async function checkChainBy(
   context: TrustContext,
   delegation: Delegation,
   options: ReadOptions,
-): Promise<Result<Standing, StandingProblem>> {
+): Promise<Result<Standing, TargetProblem>> {
   const now = context.clock.now();
   const earlierAgents = delegation.chain.agents.filter((agent) => agent !== delegation.agent);
   const [target, facts, ...earlier] = await Promise.all([
-    checkTargetBy(context, delegation.tenant, delegation.agent, options),
+    checkTargetBy(context, delegation, delegation.agent, options),
     context.repository.chainFacts(
       { ...delegation.chain, delegations: [...delegation.chain.delegations, delegation.id] },
       delegation.origin.issuer,
       options,
     ),
-    ...earlierAgents.map((agent) => checkTargetBy(context, delegation.tenant, agent, options)),
+    ...earlierAgents.map((agent) => checkTargetBy(context, delegation, agent, options)),
   ]);
   if (!target.ok) return target;
   const brokenEarlier = earlier.find((result) => !result.ok);

@@ -97,6 +97,13 @@ export function createTrustRepository(store: Store) {
       (await store.get(assertionKey(clientDigest))) !== undefined,
     pairwiseIsKnown: async (provider: string, sub: string): Promise<boolean> =>
       (await store.get({ partition: `pairwise#${provider}`, sort: sub })) !== undefined,
+    pairwise: async (provider: string, sub: string) =>
+      (
+        await store.get<{ tenant: string; issuer: string; subject: string }>({
+          partition: `pairwise#${provider}`,
+          sort: sub,
+        })
+      )?.value,
 
     insertClient: (value: Client): readonly Write[] => [
       { op: 'putIfAbsent', ...clientKey(value.id), value },

@@ -17,6 +17,7 @@ export interface Aimed {
 }
 
 const reason = { reason: 'mischief' };
+const user = { issuer: 'https://login.globex.example', subject: 'user-1', ...reason };
 const card = {
   name: 'Hijack',
   description: 'x',
@@ -108,6 +109,9 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
     'DELETE /v1/tenants/{tenant}/subscriptions/{subscription}',
     '/v1/tenants/globex/subscriptions/SUBSCRIPTION',
   ),
+  tenant('GET /v1/tenants/{tenant}/users/blocked', '/v1/tenants/globex/users/blocked'),
+  tenant('POST /v1/tenants/{tenant}/users/block', '/v1/tenants/globex/users/block', user),
+  tenant('POST /v1/tenants/{tenant}/users/unblock', '/v1/tenants/globex/users/unblock', user),
   operator('GET /v1/keys', '/v1/keys'),
   operator('POST /v1/keys/rotate', '/v1/keys/rotate', { reason: 'mischief', compromised: true }),
   provider('POST /v1/providers/{provider}/issuers', '/v1/providers/lodging/issuers', {

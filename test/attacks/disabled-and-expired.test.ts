@@ -73,6 +73,18 @@ const revocations: readonly {
     gateway: '403 TENANT_CONTEXT_INVALID',
   },
   {
+    name: 'the user is blocked',
+    revoke: () =>
+      call(stage, 'POST', '/v1/tenants/acme/users/block', {
+        issuer: stage.acme.issuer,
+        subject: 'user-1',
+        ...reason,
+      }),
+    first: '400 invalid_request subject_user_blocked',
+    second: '400 invalid_request token_revoked',
+    gateway: '403 TENANT_CONTEXT_INVALID',
+  },
+  {
     name: 'the first client is disabled',
     revoke: () => call(stage, 'PATCH', '/v1/clients/acme-app', { status: 'disabled' }),
     first: '401 invalid_client client_disabled',

@@ -102,6 +102,10 @@ it('does everything that the management API can: each command calls it, each cal
   const subscription = await idOf('subscriptions add globex --agent skyways/flights --plan flights');
   expect(await text('tenants subscriptions globex')).toMatch(/skyways\/flights +flights/);
   await text(`subscriptions cancel globex ${subscription}`);
+  const jane = `--issuer ${acme.issuer} --subject jane`;
+  await text(`users block acme ${jane} --reason left`);
+  expect(await text('users blocked acme')).toMatch(/ jane +.* left$/m);
+  await text(`users unblock acme ${jane} --reason back`);
   expect(await text('tenants audit acme')).toMatch(/token\.exchange +allowed/);
 
   // Clients, agreements, tokens.

@@ -294,6 +294,16 @@ describe('what the use cases report', { shuffle: false }, () => {
     ]);
 
     const tenant = await market.addTenant('acme', { plan: 'metered' });
+    const jane = { issuer: tenant.issuer, subject: 'jane', reason: 'left' };
+    const blocked = await operator('POST', '/v1/tenants/acme/users/block', jane);
+    await operator('POST', '/v1/tenants/acme/users/block', jane);
+    await operator('POST', '/v1/tenants/acme/users/unblock', jane);
+    const told = { tenant: 'acme', user: blocked['id'] };
+    expect(await story(`user:${String(blocked['id'])}`, 2)).toEqual([
+      ['1 user.blocked.v1', told],
+      ['2 user.unblocked.v1', told],
+    ]);
+
     const delegation = await revokedDelegation(tenant);
     expect(await story(`delegation:${delegation.id}`, 1)).toEqual([
       [

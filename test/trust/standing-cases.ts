@@ -40,6 +40,13 @@ export const cases: readonly Case[] = [
     live: tenant,
     exchange: gone,
   },
+  {
+    name: 'the user is blocked',
+    take: ({ world, acme }) =>
+      world.trust.blockUser('acme', { issuer: acme.issuer, subject: 'user-1' }, 'left', operator),
+    live: tenant,
+    exchange: gone,
+  },
   ...(['portals-app', 'helpers-concierge'] as const).map((client) => ({
     name: `the client ${client} of an earlier hop is disabled`,
     take: ({ world }: Cast) => world.trust.changeClient(client, { status: 'disabled' }, by),

@@ -59,7 +59,7 @@ export async function issueCallToken(
   if (audiences?.includes(target.audience) === false) throw invalidTarget('target_not_in_assertion');
   // Whose a deployment's resource is, its audit entry tells only once the agent turned out to be on offer to the caller.
   if (target.deployment === undefined) note.agent = target.agentId;
-  const standing = await requireStanding(context, subject.tenant, target, subjectError);
+  const standing = await requireStanding(context, subject, target, subjectError);
   note.agent = target.agentId;
   note.provider = standing.agent.provider;
   requireReachable(target, standing);
@@ -136,12 +136,13 @@ function requireDepth(depth: number, max: number): void {
 
 async function requireStanding(
   context: TrustContext,
-  tenant: string,
+  subject: Subject,
   target: Target,
   subjectError: CallGrant['subjectError'],
 ): Promise<Standing> {
-  const standing = await checkTarget(context, tenant, target.agentId);
+  const standing = await checkTarget(context, subject, target.agentId);
   if (standing.ok) return standing.value;
+  if (standing.error === 'USER_BLOCKED') throw refusedToken('subject_user_blocked', subjectError);
   if (standing.error === 'TENANT_CONTEXT_INVALID')
     throw refusedToken('subject_tenant_not_active', subjectError);
   if (standing.error === 'NOT_SUBSCRIBED') throw invalidTarget('not_subscribed');

@@ -55,6 +55,7 @@ async function send(operation: Operation, request: Request): Promise<number> {
 
 /** What schemas cannot say. */
 const jwks = { keys: [{ kty: 'EC' }] };
+const nobodysUser = { issuer: 'https://nobody.example', subject: 'x', reason: 'x' };
 const bodies: Readonly<Record<string, object>> = {
   'POST /v1/clients': { name: 'x', owner: 'provider:cloudly', grantTypes: ['client_credentials'], jwks },
   'PATCH /v1/clients/{client}': { name: 'x' },
@@ -65,6 +66,12 @@ const bodies: Readonly<Record<string, object>> = {
   'PATCH /v1/tenants/{tenant}': { name: 'x' },
   'PATCH /v1/agents/{provider}/{agent}/deployments/{deployment}': { weight: 1 },
   'POST /v1/agents/{provider}/{agent}/deployments': { id: 'x', model: 'pooled', url: 'http://127.0.0.1:9/' },
+  'POST /v1/tenants/{tenant}/users/block': nobodysUser,
+  'POST /v1/tenants/{tenant}/users/unblock': {
+    provider: 'skyways',
+    sub: `v1.${'A'.repeat(43)}`,
+    reason: 'x',
+  },
   'POST /v1/meters': { key: 'calls', aggregation: 'max', unit: 'x' },
   'POST /v1/usage/events': { specversion: '1.0' },
   'POST /v1/providers/{provider}/agents': { id: 'other', card: {} },

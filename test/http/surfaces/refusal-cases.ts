@@ -151,6 +151,13 @@ export const cases: readonly Case[] = [
     ({ keys }) => ({ issuer: 'https://a.example', jwks: keys }),
   ],
   [
+    'unknown_issuer',
+    'a user of another’s issuer',
+    'POST',
+    '/v1/tenants/acme/users/block',
+    () => ({ issuer: 'https://login.nobody.example', subject: 'x', reason: 'x' }),
+  ],
+  [
     'keys_unusable',
     'keys that are none',
     'POST',
