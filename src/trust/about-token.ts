@@ -73,30 +73,23 @@ async function recordRefusal(
   authenticated: AuthenticatedClient | undefined,
   refusal: OAuthRefusal,
 ): Promise<void> {
-  const client = authenticated?.client;
-  const entry = context.refusals.admit(kindOf({ action, reason: refusal.reason }, client?.id), {
+  const entry = {
     action,
     outcome: 'refused',
     reason: refusal.reason,
-    ...(client === undefined ? {} : { actor: client.id, client: client.id, ...companyOf(client) }),
     detail: { error: refusal.code },
-  });
-  const writes = [
-    ...(authenticated === undefined
-      ? []
-      : [
-          context.repository.useAssertion(
-            authenticated.assertion.digest,
-            authenticated.assertion.expiresAt,
-            'put',
-          ),
-        ]),
-    ...(entry === undefined ? [] : context.audit.writes(entry)),
-  ];
-  if (writes.length > 0) await context.repository.commit(writes);
+  } as const;
+  if (authenticated === undefined) return context.audit.recordStranger(entry);
+  const { client, assertion } = authenticated;
+  const full = { ...entry, actor: client.id, client: client.id, ...companyOf(client) };
+  const admitted = context.refusals.admit(kindOf(full, client.id), full);
+  await context.repository.commit([
+    context.repository.useAssertion(assertion.digest, assertion.expiresAt, 'put'),
+    ...(admitted === undefined ? [] : context.audit.writes(admitted)),
+  ]);
 }
 
-function kindOf({ action, reason }: Pick<AuditEntry, 'action' | 'reason'>, client = ''): string {
+function kindOf({ action, reason }: Pick<AuditEntry, 'action' | 'reason'>, client: string): string {
   return `${action} ${reason ?? ''} ${client}`;
 }
 
