@@ -6,7 +6,7 @@ import { billingRoutes } from './billing/routes.ts';
 import { createGateway, type Gateway, type UpstreamTimes } from './broker/index.ts';
 import { gatewayRoutes } from './broker/routes.ts';
 import type { Config } from './config/index.ts';
-import { loadMasterKey } from './config/master-key.ts';
+import { loadMasterKey, previousMasterKey, readMasterKey } from './config/master-key.ts';
 import { openBus } from './events/open-bus.ts';
 import type { EventBus } from './events/port.ts';
 import { createRelay } from './events/relay-outbox.ts';
@@ -30,7 +30,7 @@ import { sealCursors } from './storage/sealed-cursors.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createTenancy } from './tenancy/index.ts';
 import { tenancyRoutes } from './tenancy/routes.ts';
-import { createKeys, createTrust } from './trust/index.ts';
+import { createKeys, createTrust, localKeyEncryption, requireNoKeys } from './trust/index.ts';
 import { trustRoutes } from './trust/routes.ts';
 import type { Router } from './api/router.ts';
 
@@ -65,8 +65,8 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
   const clock = overrides.clock ?? systemClock;
   const ids = overrides.ids ?? systemIds;
   const log = overrides.log ?? createLog({ level: config.LOG_LEVEL });
-  const masterKey = await loadMasterKey(config);
   const engine = overrides.store ?? (await openStore(config, clock));
+  const masterKey = (await readMasterKey(config)) ?? (await makeMasterKey(config, engine));
   const bus = overrides.bus ?? (await openBus(config, log));
   const relay = createRelay({ store: engine, bus, clock, log, random: Math.random });
   const rung = ringOnCommit(sealCursors(recentReads(engine, clock), masterKey), (shard) => relay.wake(shard));
@@ -84,7 +84,10 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     audit: createAudit({ store, clock, ids }),
     events: createEvents({ store, clock, ids, brokerUrl: config.BROKER_URL }),
   };
-  const keys = await createKeys({ ...base, masterKey });
+  const keys = await createKeys({
+    ...base,
+    encryption: localKeyEncryption(masterKey, previousMasterKey(config)),
+  });
   const operatorToken = await ensureOperatorToken(store, config.BROKER_OPERATOR_TOKEN);
 
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
@@ -169,4 +172,10 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       await store.close();
     },
   };
+}
+
+/** At the very first start only: a new one opens nothing of what is there. */
+async function makeMasterKey(config: Config, store: Store): Promise<Uint8Array> {
+  await requireNoKeys(store);
+  return loadMasterKey(config);
 }

@@ -2,7 +2,7 @@ import { type Config, ConfigError } from '../config/index.ts';
 import { readMasterKey } from '../config/master-key.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { openForReading } from '../storage/open-store.ts';
-import { checkMasterKey, MasterKeyError } from '../trust/index.ts';
+import { checkMasterKey, localKeyEncryption, MasterKeyError } from '../trust/index.ts';
 import type { CliIo } from './io.ts';
 
 export type KeyJudgement = 'fits' | 'not needed' | 'missing' | 'does not fit';
@@ -17,7 +17,9 @@ export async function judgeMasterKey(env: CliIo['env'], config: Config): Promise
       BROKER_DATA_DIR: config.BROKER_DATA_DIR,
     });
     if (masterKey === undefined) return 'missing';
-    return (await checkMasterKey({ store, masterKey })) === 'fits' ? 'fits' : 'not needed';
+    return (await checkMasterKey({ store, encryption: localKeyEncryption(masterKey) })) === 'fits'
+      ? 'fits'
+      : 'not needed';
   } catch (error) {
     if (error instanceof MasterKeyError || error instanceof ConfigError) return 'does not fit';
     throw error;

@@ -1,7 +1,7 @@
 import { unlink, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
-import { showList } from './answers.ts';
+import { showList, showOne } from './answers.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { withExamples } from './examples.ts';
 import { Failure, systemCode, systemReason } from './failure.ts';
@@ -77,6 +77,18 @@ export function addKeyCommands(program: Command, io: CliIo): void {
       ),
     'keys rotate --reason "Yearly rotation"',
     'keys rotate --compromised --purposes access-token --reason "The host was broken into"',
+  );
+  withExamples(
+    withConnection(keys.command('reencrypt'))
+      .summary('Encrypts the broker’s keys with a new master key.')
+      .description(
+        'Encrypts with the current master key what the previous one encrypted. First start every replica with the new key in ' +
+          'BROKER_MASTER_KEY and the old one in BROKER_MASTER_KEY_PREVIOUS; afterwards take that away again.',
+      )
+      .action((options: ConnectionOptions) =>
+        showOne(io, options, { method: 'POST', path: '/v1/keys/reencrypt' }),
+      ),
+    'keys reencrypt',
   );
 }
 

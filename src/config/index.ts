@@ -62,6 +62,15 @@ export const configSchema = z.object({
       requiredWhen: 'BROKER_URL is not on loopback, or BROKER_STORE is dynamodb',
       secret: true,
     }),
+  BROKER_MASTER_KEY_PREVIOUS: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{43}=?$|^[A-Za-z0-9+/]{43}=$/, 'must be 32 bytes in base64 or base64url')
+    .optional()
+    .meta({
+      description:
+        'The master key that BROKER_MASTER_KEY replaces: opens what it encrypted until `keys reencrypt` is done.',
+      secret: true,
+    }),
   BROKER_KEY_ROTATION_DAYS: z.coerce
     .number({ error: 'must be a number of days' })
     .int()

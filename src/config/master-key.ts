@@ -36,6 +36,14 @@ export async function readMasterKey(config: KeySource): Promise<Uint8Array | und
   }
 }
 
+/** The master key that is being replaced, if one is. */
+export function previousMasterKey(
+  config: Pick<Config, 'BROKER_MASTER_KEY_PREVIOUS'>,
+): Uint8Array | undefined {
+  const { BROKER_MASTER_KEY_PREVIOUS: text } = config;
+  return text === undefined ? undefined : decode(text, 'BROKER_MASTER_KEY_PREVIOUS');
+}
+
 /** Whole or not at all, and never over an existing one: a crash must not leave half a key, nor two starters two keys. */
 export async function createOnce(path: string, content: string): Promise<void> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;

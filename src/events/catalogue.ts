@@ -145,6 +145,11 @@ export const catalogue = {
     },
     ({ purpose }) => `key:${purpose}`,
   ),
+  'key.reencrypted.v1': event(
+    'Keys in the store are encrypted with the current master key',
+    { records: z.int().describe('How many were encrypted with another one') },
+    () => 'key:encryption',
+  ),
 
   'meter.defined.v1': onlyEvent(
     'There is a new meter',

@@ -25,6 +25,7 @@ import { changeClient, type ClientChange, type NewClient, registerClient } from 
 import { type NewIssuer, registerIssuer } from './register-issuer.ts';
 import { revokeDelegation } from './revoke-delegation.ts';
 import { revokeToken } from './revoke-token.ts';
+import { reencryptKeys } from './reencrypt-keys.ts';
 import { rotateKeys, rotateOldKeys, type Rotation } from './rotate-keys.ts';
 import { setIssuerStatus } from './set-issuer-status.ts';
 import {
@@ -44,7 +45,7 @@ import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
 export type { CallContext } from './call-context.ts';
 export { trustErrors } from './errors.ts';
 export type { TokenProblem } from './jwt.ts';
-export { checkMasterKey, createKeys, MasterKeyError } from './keys.ts';
+export { checkMasterKey, createKeys, localKeyEncryption, MasterKeyError, requireNoKeys } from './keys.ts';
 export type { Delegation } from './model.ts';
 export type { Standing, StandingProblem } from './standing.ts';
 export type { UpstreamToken } from './upstream-token.ts';
@@ -107,6 +108,8 @@ export interface Trust {
 
   rotateKeys(rotation: Rotation, by: Principal): Promise<void>;
   listKeys(): ReturnType<Keys['list']>;
+  /** Answers how many records another master key had encrypted. */
+  reencryptKeys(by: Principal): Promise<number>;
   /** From now on keys that others made are found, and old ones rotated, until the returned function is called. */
   watchKeys(maxAgeMs: number): () => void;
 }
@@ -160,6 +163,7 @@ export function createTrust(deps: TrustDeps): Trust {
     revokeDelegation: (id, reason, by) => revokeDelegation(context, id, reason, by),
     rotateKeys: (rotation, by) => rotateKeys(context, rotation, by),
     listKeys: () => deps.keys.list(),
+    reencryptKeys: (by) => reencryptKeys(context, by),
     watchKeys: (maxAgeMs) =>
       keepKeys(deps.log, async () => {
         await deps.keys.refresh();

@@ -8,7 +8,7 @@ import {
 import { canonicalJson } from '../kernel/canonical-json.ts';
 import { sha256 } from '../kernel/digest.ts';
 import type { SigningKey } from './jwt.ts';
-import { decryptKey, encryptKey, type Encrypted, KeyDecryptionError } from './key-encryption.ts';
+import { type Encrypted, KeyDecryptionError, type KeyEncryption } from './key-encryption.ts';
 
 /** Separate keys, so that what signs cards can never be made to sign tokens. */
 export const keyPurposes = ['access-token', 'agent-card'] as const;
@@ -38,11 +38,11 @@ export class MasterKeyError extends Error {
   override readonly name = 'MasterKeyError';
 }
 
-export function makeKey(
+export async function makeKey(
   purpose: KeyPurpose,
-  masterKey: Uint8Array,
+  encryption: KeyEncryption,
   times: Pick<KeyRecord, 'createdAt' | 'activeFrom' | 'revokesEarlier'>,
-): KeyRecord {
+): Promise<KeyRecord> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { kty, crv, x, y } = publicKey.export({ format: 'jwk' });
   // RFC 7638: the key's own thumbprint.
@@ -52,22 +52,26 @@ export function makeKey(
     keyId,
     purpose,
     publicJwk: { kty, crv, x, y, kid: keyId, alg: 'ES256', use: 'sig' } as JsonWebKey,
-    encrypted: encryptKey(der, masterKey, keyId),
+    encrypted: await encryption.encrypt(der, keyId),
     ...times,
   };
 }
 
 /** Throws {@link MasterKeyError}. */
-export function loadKey(record: KeyRecord, masterKey: Uint8Array): LoadedKey {
-  const der = decrypt(record.encrypted, masterKey, record.keyId);
+export async function loadKey(record: KeyRecord, encryption: KeyEncryption): Promise<LoadedKey> {
+  const der = await decrypt(record.encrypted, encryption, record.keyId);
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   return { keyId: record.keyId, privateKey, publicKey: createPublicKey(privateKey), record };
 }
 
 /** Throws {@link MasterKeyError}. */
-export function decrypt(encrypted: Encrypted, masterKey: Uint8Array, context: string): Buffer {
+export async function decrypt(
+  encrypted: Encrypted,
+  encryption: KeyEncryption,
+  context: string,
+): Promise<Buffer> {
   try {
-    return decryptKey(encrypted, masterKey, context);
+    return await encryption.decrypt(encrypted, context);
   } catch (error) {
     if (!(error instanceof KeyDecryptionError)) throw error;
     throw new MasterKeyError(

@@ -56,6 +56,26 @@ const rotate = createRoute({
   responses: { 200: answers(keysSchema, 'The keys now'), ...problems(400, 401, 403, 409) },
 });
 
+const reencrypt = createRoute({
+  method: 'post',
+  path: '/v1/keys/reencrypt',
+  operationId: 'reencryptKeys',
+  tags,
+  summary: 'Encrypt with the current master key what the previous one encrypted',
+  description:
+    'After a start with a new BROKER_MASTER_KEY and the old one in BROKER_MASTER_KEY_PREVIOUS, on every replica. When it is done, ' +
+    'the old one opens nothing any more. The operator only',
+  responses: {
+    200: answers(
+      z.object({
+        records: z.int().openapi({ description: 'How many another master key had encrypted' }),
+      }),
+      'Done: all are encrypted with the current master key',
+    ),
+    ...problems(401, 403, 409),
+  },
+});
+
 export function addKeyRoutes(router: Router, trust: Trust): void {
   const present = () => ({
     items: trust.listKeys().map(({ createdAt, activeFrom, countsUntil, ...key }) => ({
@@ -73,5 +93,9 @@ export function addKeyRoutes(router: Router, trust: Trust): void {
     const by = requireOperator(c);
     await trust.rotateKeys(c.req.valid('json'), by);
     return c.json(present(), 200);
+  });
+  router.openapi(reencrypt, async (c) => {
+    const by = requireOperator(c);
+    return c.json({ records: await trust.reencryptKeys(by) }, 200);
   });
 }

@@ -1,10 +1,7 @@
-import { type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto';
-import type { Clock } from '../kernel/clock.ts';
+import type { JsonWebKey, KeyObject } from 'node:crypto';
 import type { CardSigner } from '../registry/index.ts';
-import type { Store, Write } from '../storage/port.ts';
-import { encryptKey, type Encrypted } from './key-encryption.ts';
+import type { Write } from '../storage/port.ts';
 import {
-  decrypt,
   type KeyPurpose,
   keyPurposes,
   type KeyRecord,
@@ -12,11 +9,14 @@ import {
   loadKey,
   makeKey,
 } from './key-record.ts';
+import { createKeyRepository, type KeyDeps } from './key-repository.ts';
 import { type KeyStanding, publishedBeforeUseMs, standingOf } from './key-ring.ts';
 import type { SigningKey } from './jwt.ts';
 import { signEs256 } from './signature.ts';
 
 export { MasterKeyError } from './key-record.ts';
+export { localKeyEncryption } from './key-encryption.ts';
+export { checkMasterKey, requireNoKeys } from './key-repository.ts';
 
 export interface Keys {
   /** For access tokens. */
@@ -33,38 +33,37 @@ export interface Keys {
   /** Looks for keys that another process has made. */
   refresh(): Promise<void>;
   /** The next generation, and the write that adds it unless somebody else has added one; {@link Keys.refresh} finds it. */
-  next(purpose: KeyPurpose, compromised: boolean): { readonly record: KeyRecord; readonly write: Write };
+  next(
+    purpose: KeyPurpose,
+    compromised: boolean,
+  ): Promise<{ readonly record: KeyRecord; readonly write: Write }>;
+  /** Writes that encrypt with the current key what another one encrypted. Each fails when its record has changed meanwhile. */
+  reencrypt(): Promise<readonly Write[]>;
 }
-
-export interface KeyDeps {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly masterKey: Uint8Array;
-}
-
-const partition = 'signing-keys';
-
-/** The first generation has the purpose's name; later ones follow it in order. */
-const sortOf = (purpose: KeyPurpose, generation: number) =>
-  generation === 1 ? purpose : `${purpose}#${String(generation).padStart(6, '0')}`;
 
 /**
  * Finds the signing keys, or makes them at the very first start; of several processes that start together one wins.
- * Throws {@link MasterKeyError} when the keys there cannot be decrypted.
+ * Throws {@link MasterKeyError} when the keys there cannot be decrypted, or some are gone.
  */
 export async function createKeys(deps: KeyDeps): Promise<Keys> {
+  const repository = createKeyRepository(deps);
+  await repository.requireComplete();
   const generations: Record<KeyPurpose, readonly LoadedKey[]> = { 'access-token': [], 'agent-card': [] };
   // One after the other: under a wrong master key the first one there ends the start, before anything new is made beside it.
-  for (const purpose of keyPurposes) generations[purpose] = [await loadOrMakeFirst(deps, purpose)];
-  const secret = await loadOrMakeSecret(deps);
+  for (const purpose of keyPurposes) generations[purpose] = [await repository.loadOrMakeFirst(purpose)];
+  const secret = await repository.loadOrMakeSecret();
+  await repository.markComplete();
 
   async function refresh(): Promise<void> {
     for (const purpose of keyPurposes) {
-      const { items } = await deps.store.list<KeyRecord>(partition, { sortPrefix: purpose, limit: 1000 });
+      const items = await repository.generations(purpose);
       const known = generations[purpose];
       if (items.length === known.length) continue;
-      generations[purpose] = items.map(
-        ({ value }) => known.find(({ keyId }) => keyId === value.keyId) ?? loadKey(value, deps.masterKey),
+      generations[purpose] = await Promise.all(
+        items.map(async ({ value }) => {
+          const loaded = known.find(({ keyId }) => keyId === value.keyId);
+          return loaded ?? loadKey(value, deps.encryption);
+        }),
       );
     }
   }
@@ -127,49 +126,16 @@ export async function createKeys(deps: KeyDeps): Promise<Keys> {
         })),
       ),
     refresh,
-    next(purpose, compromised) {
+    async next(purpose, compromised) {
       const createdAt = deps.clock.now();
-      const record = makeKey(purpose, deps.masterKey, {
+      const generation = generations[purpose].length + 1;
+      const record = await makeKey(purpose, deps.encryption, {
         createdAt,
         activeFrom: compromised ? createdAt : createdAt + publishedBeforeUseMs,
         ...(compromised ? { revokesEarlier: true } : {}),
       });
-      const sort = sortOf(purpose, generations[purpose].length + 1);
-      return { record, write: { op: 'putIfAbsent', partition, sort, value: record } };
+      return { record, write: repository.insert(record, generation) };
     },
+    reencrypt: () => repository.reencrypt(),
   };
-}
-
-/**
- * Whether this master key opens the keys that are there; `none` before the first start. Makes nothing. Throws
- * {@link MasterKeyError} when it does not.
- */
-export async function checkMasterKey(deps: Pick<KeyDeps, 'store' | 'masterKey'>): Promise<'fits' | 'none'> {
-  const places = keyPurposes.map((purpose) => ({ partition, sort: sortOf(purpose, 1) }));
-  const records = await deps.store.getMany<KeyRecord>(places);
-  const present = records.flatMap((record) => record?.value ?? []);
-  for (const { encrypted, keyId } of present) decrypt(encrypted, deps.masterKey, keyId);
-  return present.length === 0 ? 'none' : 'fits';
-}
-
-async function loadOrMakeFirst(deps: KeyDeps, purpose: KeyPurpose): Promise<LoadedKey> {
-  const place = { partition, sort: sortOf(purpose, 1) };
-  const existing = await deps.store.get<KeyRecord>(place);
-  if (existing !== undefined) return loadKey(existing.value, deps.masterKey);
-  const now = deps.clock.now();
-  const made = makeKey(purpose, deps.masterKey, { createdAt: now, activeFrom: now });
-  const commit = await deps.store.commit([{ op: 'putIfAbsent', ...place, value: made }]);
-  if (commit.ok) return loadKey(made, deps.masterKey);
-  const winner = await deps.store.get<KeyRecord>(place);
-  if (winner === undefined) throw new Error(`the ${purpose} key vanished between two reads`);
-  return loadKey(winner.value, deps.masterKey);
-}
-
-async function loadOrMakeSecret(deps: KeyDeps): Promise<Uint8Array> {
-  const place = { partition, sort: 'pairwise-v1' };
-  const made = encryptKey(randomBytes(32), deps.masterKey, place.sort);
-  await deps.store.commit([{ op: 'putIfAbsent', ...place, value: made }]);
-  const record = await deps.store.get<Encrypted>(place);
-  if (record === undefined) throw new Error('the pairwise secret vanished between two reads');
-  return decrypt(record.value, deps.masterKey, place.sort);
 }

@@ -54,7 +54,7 @@ async function addGeneration(
   { compromised = false, reason }: Rotation,
   actor: string,
 ): Promise<void> {
-  const made = purposes.map((purpose) => context.keys.next(purpose, compromised));
+  const made = await Promise.all(purposes.map((purpose) => context.keys.next(purpose, compromised)));
   const events = made.map(({ record: { keyId, purpose, activeFrom } }) =>
     context.events.writes('key.rotated.v1', {
       kid: keyId,
@@ -73,7 +73,7 @@ async function addGeneration(
 }
 
 function entryOf(
-  record: ReturnType<TrustContext['keys']['next']>['record'],
+  record: Awaited<ReturnType<TrustContext['keys']['next']>>['record'],
   compromised: boolean,
   reason: string,
   actor: string,

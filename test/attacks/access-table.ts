@@ -114,6 +114,7 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
   tenant('POST /v1/tenants/{tenant}/users/unblock', '/v1/tenants/globex/users/unblock', user),
   operator('GET /v1/keys', '/v1/keys'),
   operator('POST /v1/keys/rotate', '/v1/keys/rotate', { reason: 'mischief', compromised: true }),
+  operator('POST /v1/keys/reencrypt', '/v1/keys/reencrypt'),
   provider('POST /v1/providers/{provider}/issuers', '/v1/providers/lodging/issuers', {
     issuer: 'https://evil.example',
     ...key(jwk),

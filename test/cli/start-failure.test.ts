@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/index.ts';
 import { createBroker } from '../../src/main.ts';
-import { freePort } from '../support/broker-process.ts';
+import { freePort, operatorToken } from '../support/broker-process.ts';
 import { cli } from './run.ts';
 
 let directory: string;
@@ -69,6 +69,36 @@ describe('a start that cannot work ends with what to do', () => {
     expect(err).not.toContain('blanks');
   });
 
+  it('a master key that is gone: none is made in its place', async () => {
+    await (await createBroker(loadConfig(env))).close();
+    await rm(join(directory, 'master.key'));
+    const { code, err } = await serve();
+    expect(code).toBe(78);
+    expect(err).toMatch(/^error The master key of this store is gone\. Put master\.key back/);
+    expect(await readdir(directory)).not.toContain('master.key');
+  });
+
+  it('replaced by another, with the one before beside it, and after keys reencrypt without', async () => {
+    const [old, next] = [7, 8].map((byte) => Buffer.alloc(32, byte).toString('base64')) as [string, string];
+    await (await createBroker(loadConfig({ ...env, BROKER_MASTER_KEY: old }))).close();
+    expect((await serve({ BROKER_MASTER_KEY: next })).code).toBe(78);
+    const both = {
+      ...env,
+      BROKER_MASTER_KEY: next,
+      BROKER_MASTER_KEY_PREVIOUS: old,
+      BROKER_OPERATOR_TOKEN: operatorToken,
+    };
+    const broker = await createBroker(loadConfig(both));
+    await broker.listen();
+    expect(await cli(['keys', 'reencrypt', '--json'], { env: both })).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('"records":3') as string,
+    });
+    await broker.close();
+    await (await createBroker(loadConfig({ ...env, BROKER_MASTER_KEY: next }))).close();
+    expect((await serve({ BROKER_MASTER_KEY: old })).code).toBe(78);
+  });
+
   it('a data directory that is a file: 78', async () => {
     const path = join(directory, 'file');
     await writeFile(path, 'mine');
@@ -87,7 +117,7 @@ describe('a start that cannot work ends with what to do', () => {
     await rm(join(directory, 'broker.mdb'));
     await mkdir(join(directory, 'broker.mdb-lock'));
     expect(await serve()).toMatchObject({ code: 78 });
-    expect((await readdir(directory)).toSorted()).toEqual(['broker.mdb-lock', 'master.key']);
+    expect((await readdir(directory)).toSorted()).toEqual(['broker.mdb-lock']);
   });
 
   it('with --json: as JSON', async () => {

@@ -15,7 +15,7 @@ import { openMemoryStore } from '../../src/storage/memory/index.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createTenancy } from '../../src/tenancy/index.ts';
 import { tenancyRoutes } from '../../src/tenancy/routes.ts';
-import { createKeys, createTrust, type Trust } from '../../src/trust/index.ts';
+import { createKeys, localKeyEncryption, createTrust, type Trust } from '../../src/trust/index.ts';
 import { trustRoutes } from '../../src/trust/routes.ts';
 import type { Operator } from '../support/market.ts';
 
@@ -49,7 +49,7 @@ export async function openTrustRoom(): Promise<TrustRoom> {
   const audit = createAudit({ store, clock: systemClock, ids: systemIds });
   const events = createEvents({ store, clock: systemClock, ids: systemIds, brokerUrl: url });
   const base = { store, clock: systemClock, ids: systemIds, log, outbound, audit, events, brokerUrl: url };
-  const keys = await createKeys({ ...base, masterKey: randomBytes(32) });
+  const keys = await createKeys({ ...base, encryption: localKeyEncryption(randomBytes(32)) });
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
   const plans = { exists: () => Promise.resolve(false) };
   const tenancy = createTenancy({ ...base, agents: registry, plans });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/storage/port.ts';
-import { createKeys } from '../../src/trust/index.ts';
+import { createKeys, localKeyEncryption } from '../../src/trust/index.ts';
 import { rotateOldKeys } from '../../src/trust/rotate-keys.ts';
 import { engines } from '../support/stores.ts';
 import { addAgent, addTenant, type CastAgent, type CastTenant, exchange, subscribe } from './cast.ts';
@@ -123,11 +123,11 @@ describe.each(engines)('rotation of the broker’s keys, on $name', (engine) => 
   });
 
   it('is seen by another process when it looks, and by one that starts', async () => {
-    const masterKey = randomBytes(32);
+    const encryption = localKeyEncryption(randomBytes(32));
     const opened = await engine.open(world.clock);
-    const start = () => createKeys({ store: opened.store, clock: world.clock, masterKey });
+    const start = () => createKeys({ store: opened.store, clock: world.clock, encryption });
     const [one, other] = [await start(), await start()];
-    await opened.store.commit([one.next('access-token', true).write]);
+    await opened.store.commit([(await one.next('access-token', true)).write]);
     await other.refresh();
     expect(other.signingKey().keyId).not.toBe(one.signingKey().keyId);
     expect((await start()).signingKey().keyId).toBe(other.signingKey().keyId);

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { calculateJwkThumbprint, compactVerify, importJWK, type JWK } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/storage/port.ts';
-import { createKeys, MasterKeyError } from '../../src/trust/index.ts';
+import {
+  checkMasterKey,
+  createKeys,
+  localKeyEncryption,
+  MasterKeyError,
+  requireNoKeys,
+} from '../../src/trust/index.ts';
 import { type TestClock, testClock } from '../support/clock.ts';
 import { engines } from '../support/stores.ts';
 import { type WatchedStore, watchStore } from '../tenancy/watched-store.ts';
@@ -14,8 +20,8 @@ describe.each(engines)('the broker’s own keys, on $name', (engine) => {
   let store: WatchedStore;
   let dispose: () => Promise<void>;
   const masterKey = randomBytes(32);
-  const start = (key: Uint8Array = masterKey, on: Store = store) =>
-    createKeys({ store: on, clock, masterKey: key });
+  const start = (key: Uint8Array = masterKey, on: Store = store, previous?: Uint8Array) =>
+    createKeys({ store: on, clock, encryption: localKeyEncryption(key, previous) });
 
   beforeEach(async () => {
     clock = testClock();
@@ -136,14 +142,88 @@ describe.each(engines)('the broker’s own keys, on $name', (engine) => {
     await expect(start()).rejects.toBeInstanceOf(MasterKeyError);
   });
 
-  /** As after a crash between two commits. */
+  describe('whose master key is replaced', () => {
+    const next = randomBytes(32);
+    const fits = (key: Uint8Array) =>
+      checkMasterKey({ store, encryption: localKeyEncryption(key) }).catch((error: Error) => error.name);
+    const reencrypt = async (keys: Keys) => store.commit(await keys.reencrypt());
+
+    it('are opened with both, and after they were encrypted anew with the new one alone', async () => {
+      const before = identity(await start());
+      const keys = await start(next, store, masterKey);
+      expect(identity(keys)).toEqual(before);
+      expect(await fits(next)).toBe('MasterKeyError');
+      expect(await keys.reencrypt()).toHaveLength(3);
+      expect((await reencrypt(keys)).ok).toBe(true);
+      expect(await keys.reencrypt()).toEqual([]);
+      expect([await fits(next), await fits(masterKey)]).toEqual(['fits', 'MasterKeyError']);
+      expect(identity(await start(next))).toEqual(before);
+      await expect(start()).rejects.toBeInstanceOf(MasterKeyError);
+    });
+
+    it('include every generation, and what is made meanwhile', async () => {
+      const first = await start();
+      clock.advance(1);
+      await store.commit([(await first.next('access-token', false)).write]);
+      const keys = await start(next, store, masterKey);
+      await store.commit([(await keys.next('agent-card', false)).write]);
+      expect(await keys.reencrypt()).toHaveLength(4);
+      await reencrypt(keys);
+      expect((await start(next)).list().map(({ purpose }) => purpose)).toEqual([
+        'access-token',
+        'access-token',
+        'agent-card',
+        'agent-card',
+      ]);
+    });
+
+    it('are not written over when they change at the same moment', async () => {
+      const keys = await start(next, await start().then(() => store), masterKey);
+      const writes = await keys.reencrypt();
+      await reencrypt(keys);
+      expect((await store.commit(writes)).ok).toBe(false);
+    });
+
+    it('stay as they are while one of them cannot be opened', async () => {
+      await start();
+      const place = { partition: 'signing-keys', sort: 'pairwise-v1' };
+      const stranger = await localKeyEncryption(randomBytes(32)).encrypt(randomBytes(32), place.sort);
+      const keys = await start(next, store, masterKey);
+      await store.commit([{ op: 'put', ...place, value: stranger }]);
+      await expect(keys.reencrypt()).rejects.toBeInstanceOf(MasterKeyError);
+    });
+  });
+
+  describe('that were lost', () => {
+    it.each(['access-token', 'agent-card', 'pairwise-v1'])(
+      'are not made again, for that would be another broker: %s',
+      async (sort) => {
+        await start();
+        await store.commit([{ op: 'delete', partition: 'signing-keys', sort }]);
+        const before = await store.snapshot();
+        const refused = await start().catch((error: unknown) => error);
+        expect(refused).toBeInstanceOf(MasterKeyError);
+        expect((refused as Error).message).toContain('backup');
+        expect(await store.snapshot()).toEqual(before);
+      },
+    );
+
+    it('keep a new master key from being made', async () => {
+      await requireNoKeys(store);
+      await start();
+      await expect(requireNoKeys(store)).rejects.toThrow('master.key');
+    });
+  });
+
+  /** As after a crash between two commits of the first start. */
   function keepOnly(sort: string): () => Promise<unknown> {
     return async () => {
       const { items } = await store.list<unknown>('signing-keys');
       const others = items.filter((item) => item.sort !== sort);
-      return store.commit(
-        others.map((item) => ({ op: 'delete', partition: 'signing-keys', sort: item.sort })),
-      );
+      return store.commit([
+        ...others.map((item) => ({ op: 'delete', partition: 'signing-keys', sort: item.sort }) as const),
+        { op: 'delete', partition: 'identity', sort: 'broker' },
+      ]);
     };
   }
 });

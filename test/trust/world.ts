@@ -10,7 +10,7 @@ import { createRegistry, type Registry } from '../../src/registry/index.ts';
 import type { Store } from '../../src/storage/port.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createTenancy, type Tenancy } from '../../src/tenancy/index.ts';
-import { createKeys, createTrust, type Trust } from '../../src/trust/index.ts';
+import { createKeys, localKeyEncryption, createTrust, type Trust } from '../../src/trust/index.ts';
 import { type TestClock, testClock } from '../support/clock.ts';
 import type { TestEngine } from '../support/stores.ts';
 import { type WatchedStore, watchStore } from '../tenancy/watched-store.ts';
@@ -49,7 +49,7 @@ export async function openTrust(engine: TestEngine, options: WorldOptions = {}):
   const events = createEvents({ store, clock, ids: systemIds, brokerUrl });
   const outbound = { ...real, ...options.outbound };
   const base = { store, clock, ids: systemIds, log, outbound, audit, events, brokerUrl };
-  const keys = await createKeys({ ...base, masterKey: randomBytes(32) });
+  const keys = await createKeys({ ...base, encryption: localKeyEncryption(randomBytes(32)) });
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
   const plans = { exists: () => Promise.resolve(false) };
   const tenancy = createTenancy({ ...base, agents: registry, plans });

@@ -1,11 +1,11 @@
 import { createAudit } from '../../audit/index.ts';
 import { type Config, ConfigError } from '../../config/index.ts';
-import { masterKeyPath, readMasterKey } from '../../config/master-key.ts';
+import { masterKeyPath, previousMasterKey, readMasterKey } from '../../config/master-key.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { systemIds } from '../../kernel/ids.ts';
 import type { Store } from '../../storage/port.ts';
 import { findUnfinished, unfinishedMessage } from '../../storage/transfer/unfinished.ts';
-import { checkMasterKey, MasterKeyError } from '../../trust/index.ts';
+import { checkMasterKey, localKeyEncryption, MasterKeyError } from '../../trust/index.ts';
 import { Failure } from '../failure.ts';
 import { type Check, fail, failOf, ok } from './check.ts';
 import { judgeClock } from './clock.ts';
@@ -43,7 +43,13 @@ async function checkKey(config: Config, store: Store | undefined): Promise<Check
         `there is a store, but its key ${source} is gone`,
         'Put the file back, or set BROKER_MASTER_KEY to what it held: another key cannot open what is there.',
       );
-    const fit = store === undefined ? 'none' : await checkMasterKey({ store, masterKey });
+    const fit =
+      store === undefined
+        ? 'none'
+        : await checkMasterKey({
+            store,
+            encryption: localKeyEncryption(masterKey, previousMasterKey(config)),
+          });
     return ok(
       name,
       fit === 'fits'
