@@ -96,7 +96,16 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     agents: registry,
     plans: { exists: (key) => billing.planExists(key) },
   });
-  const trust = createTrust({ ...base, keys, registry, tenancy });
+  const trust = createTrust({
+    ...base,
+    keys,
+    registry,
+    tenancy,
+    dpopPolicy: {
+      required: config.BROKER_DPOP === 'required',
+      nonceRequired: config.BROKER_DPOP_NONCES === 'required',
+    },
+  });
   const billing = createBilling({
     ...base,
     delegations: { find: (id) => trust.findDelegation(id) },
@@ -115,7 +124,8 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     ...base,
     authenticators: {
       isOperatorToken: (token) => operatorToken.matches(token),
-      authenticateBearer: (token) => trust.authenticateBearer(token),
+      authenticateBearer: (token, possession) => trust.authenticateBearer(token, possession),
+      dpop: trust.dpop,
     },
     readiness: {
       check: async () => {

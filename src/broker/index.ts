@@ -5,6 +5,7 @@ import type { CallContext } from '../trust/index.ts';
 import type { RequestId } from './call.ts';
 import type { GatewayDeps } from './deps.ts';
 import { createOwnership } from './ownership.ts';
+import { challengesFor, needsNonce, offerNonce } from './challenges.ts';
 import { errorAnswer, Refusal, refusalKinds } from './refusals.ts';
 import { relayCall } from './relay-call.ts';
 import { upstreamTimes } from './upstream.ts';
@@ -38,13 +39,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const id: RequestId = { value: null };
     let caller: CallContext | undefined;
     try {
+      offerNonce(deps.trust.dpop, request, response);
       if (isDraining) throw new Refusal('BROKER_UNAVAILABLE', { detail: { why: 'stopping' } });
       await relayCall(context, { request, response, domain }, target, id, (known) => (caller = known));
     } catch (error) {
       const refusal = toRefusal(error);
       logRefusal(refusal, target, error);
       if (caller !== undefined) await recordRefusal(caller, refusal);
-      answer(response, refusal, target, id);
+      answer(request, response, refusal, target, id);
     }
   }
 
@@ -79,6 +81,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   function answer(
+    request: IncomingMessage,
     response: ServerResponse,
     refusal: Refusal,
     target: { readonly agentId: string; readonly requestId: string },
@@ -87,13 +90,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (response.headersSent || response.destroyed) return;
     const { status } = refusalKinds[refusal.reason];
     const body = Buffer.from(JSON.stringify(errorAnswer(refusal, id.value, domain)));
-    const challenge = challengeFor(refusal, deps.brokerUrl, target.agentId);
+    const challenges = challengesFor(
+      refusal,
+      request,
+      `${deps.brokerUrl}/.well-known/oauth-protected-resource/a2a/${target.agentId}`,
+    );
     response.writeHead(status, {
       'Content-Type': 'application/json',
       'Content-Length': body.length,
       'Cache-Control': 'no-store',
       'X-Request-Id': target.requestId,
-      ...(challenge === undefined ? {} : { 'WWW-Authenticate': challenge }),
+      ...(challenges.length === 0 ? {} : { 'WWW-Authenticate': [...challenges] }),
+      ...(needsNonce(refusal) ? { 'DPoP-Nonce': deps.trust.dpop.nonce() } : {}),
       ...(status === 503 ? { 'Retry-After': '1' } : {}),
     });
     response.end(body);
@@ -128,13 +136,4 @@ function toRefusal(error: unknown): Refusal {
   if (error instanceof StorageError && error.code === 'unavailable')
     return new Refusal('BROKER_UNAVAILABLE', { cause: error });
   return new Refusal('INTERNAL', { cause: error });
-}
-
-/** RFC 6750 §3, RFC 9728 §5.1: where to get a token that works here. */
-function challengeFor(refusal: Refusal, brokerUrl: string, agentId: string): string | undefined {
-  const metadata = `resource_metadata="${brokerUrl}/.well-known/oauth-protected-resource/a2a/${agentId}"`;
-  if (refusal.reason === 'INSUFFICIENT_SCOPE') return `Bearer error="insufficient_scope", ${metadata}`;
-  if (refusal.reason !== 'UNAUTHENTICATED') return undefined;
-  const invalid = refusal.detail['problem'] === 'token_missing' ? '' : 'error="invalid_token", ';
-  return `Bearer ${invalid}${metadata}`;
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readAuthorization } from '../kernel/authorization.ts';
 import { chooseDeployment, type Deployment } from '../registry/index.ts';
-import type { CallContext, Standing } from '../trust/index.ts';
+import type { CallContext, Possession, Standing } from '../trust/index.ts';
 import type { Call, Caller, RequestId } from './call.ts';
 import type { GatewayContext } from './deps.ts';
 import type { Method } from './methods.ts';
@@ -49,18 +50,29 @@ export async function relayCall(
   await forward(context, call, exchange);
 }
 
-const bearer = /^Bearer ([A-Za-z0-9._~+/=-]{1,16384})$/i;
-
 async function authenticate(
   context: GatewayContext,
   request: IncomingMessage,
   agentId: string,
 ): Promise<CallContext> {
-  const token = bearer.exec(request.headers.authorization ?? '')?.[1];
-  if (token === undefined) throw new Refusal('UNAUTHENTICATED', { detail: { problem: 'token_missing' } });
-  const verified = await context.trust.verifyCallToken(token, agentId);
+  const credentials = readAuthorization(request.headers.authorization ?? '');
+  if (credentials === undefined)
+    throw new Refusal('UNAUTHENTICATED', { detail: { problem: 'token_missing' } });
+  const { scheme, token } = credentials;
+  const verified = await context.trust.verifyCallToken(
+    token,
+    agentId,
+    scheme === 'dpop' ? possessionIn(context, request) : undefined,
+  );
   if (!verified.ok) throw new Refusal('UNAUTHENTICATED', { detail: { problem: verified.error } });
   return verified.value;
+}
+
+/** What a proof must be about: this request at our own address, whatever `Host` says. */
+function possessionIn({ brokerUrl }: GatewayContext, { method, url, headers }: IncomingMessage): Possession {
+  const [path = ''] = (url ?? '').split('?', 1);
+  // Of two headers node makes one value with a comma.
+  return { proof: headers['dpop']?.toString(), method: method ?? '', uri: brokerUrl + path };
 }
 
 /** A2A v1.0 §3.6.2: without the header a client speaks 0.3, which this card does not offer. */

@@ -18,7 +18,7 @@ export function gatewayRoutes(): Router {
     summary: 'Call an agent (A2A v1.0 JSON-RPC)',
     description:
       'SendMessage, SendStreamingMessage, GetTask, CancelTask, SubscribeToTask. Needs `A2A-Version: 1.0` and a token whose ' +
-      'audience is this agent’s brokered address',
+      'audience is this agent’s brokered address; one that is bound to a key under the scheme `DPoP`, with a proof (RFC 9449 §7)',
     request: {
       params: z.object({ provider: providerParam, agent: agentParam }),
       body: {

@@ -36,6 +36,7 @@ interface NewClient extends BodyOptions {
   readonly scopes?: readonly string[];
   readonly callScopes?: readonly string[];
   readonly issuerClientId?: Readonly<Record<string, string>>;
+  readonly dpopBound?: boolean;
 }
 
 const shortGrants: Readonly<Record<string, string>> = {
@@ -102,19 +103,29 @@ export function addClientCommands(program: Command, io: CliIo): void {
     'clients issuer-ids acme-app --issuer-client-id https://login.acme.example=app \\\n' +
       '--issuer-client-id https://login.skyways.example=acme',
   );
-  for (const { name, status, description } of [
+  for (const { name, body, description } of [
     {
       name: 'disable',
-      status: 'disabled',
+      body: { status: 'disabled' },
       description: 'Stops a client, and every live token that it obtained, at once.',
     },
-    { name: 'enable', status: 'active', description: 'Lets a disabled client work again.' },
+    { name: 'enable', body: { status: 'active' }, description: 'Lets a disabled client work again.' },
+    {
+      name: 'bind',
+      body: { dpopBoundAccessTokens: true },
+      description: 'From now on a client gets tokens that are bound to a key only (DPoP, RFC 9449).',
+    },
+    {
+      name: 'unbind',
+      body: { dpopBoundAccessTokens: false },
+      description: 'Lets a client have Bearer tokens again; with a proof it still gets a bound one.',
+    },
   ])
     withExamples(
       withConnection(clients.command(name).argument('<client>', 'its id'))
         .description(description)
         .action((id: string, options: ConnectionOptions) =>
-          showOne(io, options, { method: 'PATCH', path: apiPath('v1', 'clients', id), body: { status } }),
+          showOne(io, options, { method: 'PATCH', path: apiPath('v1', 'clients', id), body }),
         ),
       `clients ${name} acme-app`,
     );
@@ -144,6 +155,7 @@ function addCreate(clients: Command, io: CliIo): void {
         list,
       )
       .option('--issuer-client-id <issuer=id>', 'its id at an identity provider; repeatable', pairs)
+      .option('--dpop-bound', 'it gets tokens that are bound to a key only (DPoP)')
       .action(
         async ({
           jwksFile,
@@ -156,6 +168,7 @@ function addCreate(clients: Command, io: CliIo): void {
           jwksUri,
           scopes,
           callScopes,
+          dpopBound,
           ...options
         }: NewClient) => {
           const jwks = jwksFile === undefined ? undefined : await readJsonObject(io, jwksFile);
@@ -170,6 +183,7 @@ function addCreate(clients: Command, io: CliIo): void {
             scopes,
             callScopes,
             issuerClientIds: issuerClientId,
+            dpopBoundAccessTokens: dpopBound,
           });
           await showOne(io, options, { method: 'POST', path: '/v1/clients', body });
         },

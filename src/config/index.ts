@@ -91,6 +91,20 @@ export const configSchema = z.object({
       requiredWhen: 'BROKER_URL is not on loopback, or BROKER_STORE is dynamodb',
       secret: true,
     }),
+  BROKER_DPOP: z
+    .enum(['offered', 'required'])
+    .default('offered')
+    .describe(
+      'Tokens bound to a key of their holder (RFC 9449). offered: for clients that send a proof, or are registered for ' +
+        'bound tokens only; required: every token is bound, and agents and the API take no other.',
+    ),
+  BROKER_DPOP_NONCES: z
+    .enum(['offered', 'required'])
+    .default('offered')
+    .describe(
+      'Nonces in DPoP proofs. required: every proof needs a fresh one, so that none can be made in advance; it costs a ' +
+        'client one more request now and then.',
+    ),
   BROKER_ALLOW_PRIVATE_NETWORK: z
     .enum(['true', 'false'])
     .default('false')

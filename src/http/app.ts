@@ -46,7 +46,7 @@ export function createApp(deps: AppDeps): Router {
     limitBody,
     requireJson,
     requireWellFormed,
-    authenticate(deps.authenticators),
+    authenticate(deps.brokerUrl, deps.authenticators),
     idempotency(deps),
   );
   // Tokens and assertions are bounded well below this by the token endpoint itself.

@@ -31,7 +31,9 @@ export function openApiDocument(app: Router, brokerUrl: string): object {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',
-    description: 'The operator token, or an access token from `POST /oauth/token` with `client_credentials`.',
+    description:
+      'The operator token, or an access token from `POST /oauth/token` with `client_credentials`. One that is bound to a key is ' +
+      'sent under the scheme `DPoP`, with a proof in the header `DPoP` (RFC 9449 §7).',
   });
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',

@@ -6,7 +6,7 @@ import { type CommonErrorCode, Fault } from '../kernel/fault.ts';
 import { registryErrors } from '../registry/index.ts';
 import { StorageError } from '../storage/port.ts';
 import { tenancyErrors } from '../tenancy/index.ts';
-import { trustErrors } from '../trust/index.ts';
+import { dpopChallenge, trustErrors } from '../trust/index.ts';
 
 interface ProblemKind {
   readonly status: number;
@@ -43,7 +43,9 @@ export function problemResponse(c: Context<HttpEnv>, error: unknown): Response {
   const requestId = c.get('requestId');
   const status = kind?.status ?? 500;
   if (fault?.retryAfterSeconds !== undefined) c.header('Retry-After', String(fault.retryAfterSeconds));
-  if (status === 401 || status === 403) c.header('WWW-Authenticate', challengeOf(c, status));
+  if (status === 401 || status === 403)
+    for (const challenge of challengesOf(c, status, fault?.code))
+      c.header('WWW-Authenticate', challenge, { append: true });
   c.header('Content-Type', 'application/problem+json');
   c.header('Cache-Control', 'no-store');
   const body =
@@ -68,10 +70,17 @@ export function problemResponse(c: Context<HttpEnv>, error: unknown): Response {
   return c.body(JSON.stringify(body), status as 400);
 }
 
-/** RFC 6750 §3: no error for who brought no token. */
-function challengeOf(c: Context<HttpEnv>, status: 401 | 403): string {
-  if (c.req.header('Authorization') === undefined) return 'Bearer';
-  return `Bearer error="${status === 401 ? 'invalid_token' : 'insufficient_scope'}"`;
+/** RFC 6750 §3, RFC 9449 §7.1: no error for who brought no token; for others, about the scheme that was tried. */
+function challengesOf(c: Context<HttpEnv>, status: 401 | 403, code: string | undefined): readonly string[] {
+  const authorization = c.req.header('Authorization');
+  if (authorization === undefined) return ['Bearer', dpopChallenge()];
+  if (!/^DPoP /i.test(authorization)) return [`Bearer error="${errorOf(status, code)}"`, dpopChallenge()];
+  return [dpopChallenge(`error="${errorOf(status, code)}"`), 'Bearer'];
+}
+
+function errorOf(status: 401 | 403, code: string | undefined): string {
+  if (code === 'invalid_dpop_proof' || code === 'use_dpop_nonce') return code;
+  return status === 401 ? 'invalid_token' : 'insufficient_scope';
 }
 
 /** Whether this was foreseen; what the log should say at which level depends on it. */

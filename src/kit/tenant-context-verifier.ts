@@ -91,6 +91,11 @@ export function createTenantContextVerifier(options: TenantContextVerifierOption
           'token_not_yet_valid',
           'The token was issued in the future: compare this machine’s clock with the broker’s.',
         );
+      if (claims['cnf'] !== undefined)
+        throw new TenantContextError(
+          'token_is_bound',
+          'The token is bound to a key, and is of no use as a Bearer token.',
+        );
       const context = readClaims(claims, token, maxDepth);
       const missing = requiredScopes.filter((scope) => !context.scope.includes(scope));
       if (missing.length > 0)

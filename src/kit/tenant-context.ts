@@ -40,6 +40,7 @@ export type TenantContextErrorCode =
   | 'token_audience_wrong'
   | 'token_expired'
   | 'token_not_yet_valid'
+  | 'token_is_bound'
   | 'tenant_context_missing'
   | 'actor_chain_too_long'
   | 'scope_insufficient'

@@ -22,7 +22,13 @@ export async function readActor(
     throw bad('actor_type_missing', 'actor_token needs a supported actor_token_type.');
   const parsed = parseJwt(request.actor_token);
   if (!parsed.ok) throw refusedToken(parsed.error);
-  const token = await verifyIssuerToken(context, parsed.value, request.actor_token_type, client);
+  const token = await verifyIssuerToken(
+    context,
+    parsed.value,
+    request.actor_token_type,
+    client,
+    request.proof,
+  );
   if (token.record.owner !== client.owner) throw refusedToken('actor_of_other_party');
   if (token.subject !== client.issuerClientIds[token.record.issuer])
     throw refusedToken('actor_is_not_client');

@@ -2,9 +2,11 @@ import { asText } from '../kernel/json.ts';
 import { sha256 } from '../kernel/digest.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import type { TrustContext } from './deps.ts';
+import type { DpopProblem } from './dpop-proof.ts';
 import type { TokenProblem } from './jwt.ts';
 import type { Delegation } from './model.ts';
 import type { OwnTokenVerifier } from './own-token.ts';
+import type { Possession } from './possession.ts';
 import { recent } from './recent-facts.ts';
 import { brokeredUrl } from './resolve-target.ts';
 
@@ -16,13 +18,17 @@ export interface CallContext {
   readonly expiresAt: number;
 }
 
-/** A token whose audience is this agent at this broker. Whether its chain still holds is {@link checkChain}'s question. */
+/**
+ * A token whose audience is this agent at this broker, presented in the way that it demands. Whether its chain still holds is
+ * {@link checkChain}'s question.
+ */
 export async function verifyCallToken(
   context: TrustContext,
   verifier: OwnTokenVerifier,
   token: string,
   agentId: string,
-): Promise<Result<CallContext, TokenProblem>> {
+  possession: Possession | undefined,
+): Promise<Result<CallContext, TokenProblem | DpopProblem>> {
   const claims = verifier.verify(token, brokeredUrl(context.brokerUrl, agentId));
   if (!claims.ok) return claims;
   const jti = asText(claims.value['jti']);
@@ -30,5 +36,7 @@ export async function verifyCallToken(
   if (delegation === undefined) return err('token_revoked');
   // A token that was made for a deployment is for the provider, whatever its audience says.
   if (delegation.agent !== agentId || delegation.deployment !== undefined) return err('token_audience_wrong');
+  const presented = await context.dpop.checkPresented({ text: token, claims: claims.value }, possession);
+  if (!presented.ok) return presented;
   return ok({ delegation, jti, expiresAt: delegation.expiresAt });
 }

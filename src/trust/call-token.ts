@@ -27,6 +27,8 @@ export interface CallTokenInput {
   readonly txn: string;
   readonly parent?: Delegation | undefined;
   readonly chain: Delegation['chain'];
+  /** Thumbprint of the key to which it is bound (RFC 9449 §6.1). */
+  readonly jkt?: string | undefined;
   /** Epoch seconds. */
   readonly notAfter: number;
 }
@@ -73,6 +75,7 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
     tenant: tenant.id,
     ...(subscription.audTenant === undefined ? {} : { aud_tenant: subscription.audTenant }),
     act: input.act as unknown as JsonValue,
+    ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
     txn: input.txn,
     tctx: {
       v: tenantContextVersion,

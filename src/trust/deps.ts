@@ -7,6 +7,7 @@ import type { Registry } from '../registry/index.ts';
 import type { Store } from '../storage/port.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Tenancy } from '../tenancy/index.ts';
+import type { Dpop, DpopPolicy } from './possession.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import type { IssuerRepository } from './issuer-repository.ts';
 import type { Keys } from './keys.ts';
@@ -22,6 +23,8 @@ export interface TrustDeps {
   readonly events: Events;
   readonly keys: Keys;
   readonly brokerUrl: string;
+  /** Default: offered, and nothing demanded. */
+  readonly dpopPolicy?: DpopPolicy | undefined;
   readonly registry: Pick<Registry, 'callableAgent' | 'findResource' | 'getProvider'>;
   readonly tenancy: Pick<
     Tenancy,
@@ -34,4 +37,5 @@ export interface TrustContext extends TrustDeps {
   readonly issuers: IssuerRepository;
   readonly issuerKeys: IssuerKeys;
   readonly refusals: BoundedRefusals;
+  readonly dpop: Dpop;
 }

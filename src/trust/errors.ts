@@ -5,7 +5,9 @@ export type TrustErrorCode =
   | 'client_exists'
   | 'wrong_owner'
   | 'unknown_party'
-  | 'unknown_issuer';
+  | 'unknown_issuer'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce';
 
 export const trustErrors = {
   issuer_taken: { status: 409, title: 'The issuer is registered already' },
@@ -15,9 +17,11 @@ export const trustErrors = {
   wrong_owner: { status: 422, title: 'That does not belong to this owner' },
   unknown_party: { status: 422, title: 'No such provider or tenant' },
   unknown_issuer: { status: 422, title: 'Not an issuer of this tenant' },
+  invalid_dpop_proof: { status: 401, title: 'The DPoP proof is not valid' },
+  use_dpop_nonce: { status: 401, title: 'The DPoP proof needs a nonce' },
 } as const satisfies Record<TrustErrorCode, { status: number; title: string }>;
 
-/** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2, RFC 7009 §2.2.1. */
+/** RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2, RFC 7009 §2.2.1, RFC 9449 §5 and §8. */
 export type OAuthErrorCode =
   | 'invalid_request'
   | 'invalid_client'
@@ -27,6 +31,8 @@ export type OAuthErrorCode =
   | 'invalid_target'
   | 'invalid_scope'
   | 'unsupported_token_type'
+  | 'invalid_dpop_proof'
+  | 'use_dpop_nonce'
   | 'temporarily_unavailable';
 
 /**

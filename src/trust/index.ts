@@ -13,6 +13,8 @@ import { changeIssuer, type IssuerChange } from './change-issuer.ts';
 import type { TrustDeps } from './deps.ts';
 import { introspectToken, type Introspection } from './introspect-token.ts';
 import { findIssuer } from './find-issuer.ts';
+import { createDpop } from './dpop.ts';
+import type { DpopProblem } from './dpop-proof.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
 import { createIssuerRepository } from './issuer-repository.ts';
 import type { TokenProblem } from './jwt.ts';
@@ -26,6 +28,7 @@ import { type NewIssuer, registerIssuer } from './register-issuer.ts';
 import { revokeDelegation } from './revoke-delegation.ts';
 import { revokeToken } from './revoke-token.ts';
 import { reencryptKeys } from './reencrypt-keys.ts';
+import type { Dpop, Possession } from './possession.ts';
 import { rotateKeys, rotateOldKeys, type Rotation } from './rotate-keys.ts';
 import { setIssuerStatus } from './set-issuer-status.ts';
 import {
@@ -43,6 +46,9 @@ import { watchIssuerKeys } from './watch-issuer-keys.ts';
 import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
 
 export type { CallContext } from './call-context.ts';
+export type { Possession } from './possession.ts';
+export { asksForNonce, isDpopProblem } from './dpop-proof.ts';
+export { dpopChallenge } from './dpop-challenge.ts';
 export { trustErrors } from './errors.ts';
 export type { TokenProblem } from './jwt.ts';
 export { checkMasterKey, createKeys, localKeyEncryption, MasterKeyError, requireNoKeys } from './keys.ts';
@@ -87,16 +93,25 @@ export interface Trust {
   unblockUser(tenant: string, name: UserName, reason: string, by: Principal): Promise<BlockedUser>;
   listBlockedUsers(tenant: string, page: PageRequest): Promise<Page<BlockedUser>>;
 
-  /** `POST /oauth/token`. Throws `OAuthRefusal`. */
-  issueToken(contentType: string | undefined, body: string): Promise<TokenAnswer>;
+  /** `POST /oauth/token`; `proof` is the value of its header `DPoP`. Throws `OAuthRefusal`. */
+  issueToken(contentType: string | undefined, body: string, proof?: string): Promise<TokenAnswer>;
   /** `POST /oauth/introspect`. Throws `OAuthRefusal`. */
   introspectToken(request: AboutTokenRequest): Promise<Introspection>;
   /** `POST /oauth/revoke`. Throws `OAuthRefusal`. */
   revokeToken(request: AboutTokenRequest): Promise<void>;
-  /** Who holds this management token; `undefined` when it is not valid, or its client or company may not act. */
-  authenticateBearer(token: string): Promise<Principal | undefined>;
-  /** A call token for this agent at this broker. */
-  verifyCallToken(token: string, agentId: string): Promise<Result<CallContext, TokenProblem>>;
+  /**
+   * Who holds this management token; `undefined` when it is not valid, or its client or company may not act. `possession` when
+   * it was presented under the scheme `DPoP`. Throws `invalid_dpop_proof`, `use_dpop_nonce`.
+   */
+  authenticateBearer(token: string, possession?: Possession): Promise<Principal | undefined>;
+  /** A call token for this agent at this broker; `possession` when it was presented under the scheme `DPoP`. */
+  verifyCallToken(
+    token: string,
+    agentId: string,
+    possession?: Possession,
+  ): Promise<Result<CallContext, TokenProblem | DpopProblem>>;
+  /** What is demanded of proofs, and a nonce for the next one. */
+  readonly dpop: Pick<Dpop, 'policy' | 'nonce'>;
   /** Whether everything that the call rests on is still in force. */
   checkStanding(call: CallContext): Promise<Result<Standing, StandingProblem>>;
   upstreamToken(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken>;
@@ -118,11 +133,12 @@ export function createTrust(deps: TrustDeps): Trust {
   const repository = createTrustRepository(deps.store);
   const issuers = createIssuerRepository(deps.store);
   const stored = { ...deps, repository, issuers };
-  const context = {
+  const base = {
     ...stored,
     issuerKeys: watchIssuerKeys(stored, createIssuerKeys(deps)),
     refusals: createBoundedRefusals(deps),
   };
+  const context = { ...base, dpop: createDpop(base) };
   const verifier = createOwnTokenVerifier(deps);
   const upstreamTokens = createUpstreamTokens(context);
 
@@ -150,11 +166,13 @@ export function createTrust(deps: TrustDeps): Trust {
     blockUser: (tenant, name, reason, by) => blockUser(context, tenant, name, reason, by),
     unblockUser: (tenant, name, reason, by) => unblockUser(context, tenant, name, reason, by),
     listBlockedUsers: (tenant, page) => deps.tenancy.listBlockedUsers(tenant, page),
-    issueToken: (contentType, body) => issueToken(context, contentType, body),
+    issueToken: (contentType, body, proof) => issueToken(context, contentType, body, proof),
     introspectToken: (request) => introspectToken(context, verifier, request),
     revokeToken: (request) => revokeToken(context, verifier, request),
-    authenticateBearer: (token) => authenticateBearer(context, verifier, token),
-    verifyCallToken: (token, agentId) => verifyCallToken(context, verifier, token, agentId),
+    authenticateBearer: (token, possession) => authenticateBearer(context, verifier, token, possession),
+    verifyCallToken: (token, agentId, possession) =>
+      verifyCallToken(context, verifier, token, agentId, possession),
+    dpop: context.dpop,
     checkStanding: (call) => checkChain(context, call.delegation),
     upstreamToken: (call, standing, deployment) => upstreamTokens.get(call, standing, deployment),
     findDelegation: (id) => repository.delegation(id),

@@ -33,21 +33,41 @@ export type TokenProblem =
   | 'token_lifetime_too_long'
   | 'token_audience_wrong'
   | 'token_subject_missing'
-  | 'token_revoked';
+  | 'token_revoked'
+  | 'token_confirmation_unknown'
+  | 'token_is_bound'
+  | 'token_not_bound';
 
 /** Header members that would let a token bring or name its own key (RFC 7515 §4.1.2–4.1.6), or demand what we ignore. */
 const refusedHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'enc', 'zip'];
 
-/** JWS compact form (RFC 7515 §7.1), nothing verified yet. */
-export function parseJwt(token: string): Result<ParsedJwt, TokenProblem> {
-  if (token.length > maxTokenBytes) return err('token_malformed');
+export interface JwtParts {
+  readonly header: JsonObject;
+  readonly claims: JsonObject;
+  /** As it was sent. */
+  readonly headerPart: string;
+  readonly signingInput: string;
+  readonly signature: Uint8Array;
+}
+
+/** JWS compact form (RFC 7515 §7.1); `undefined` for what is none. */
+export function splitJwt(token: string, maxBytes = maxTokenBytes): JwtParts | undefined {
+  if (token.length > maxBytes) return undefined;
   const parts = token.split('.');
   const [headerPart = '', claimsPart = '', signaturePart = ''] = parts;
-  if (parts.length !== 3) return err('token_malformed');
+  if (parts.length !== 3) return undefined;
   const header = decodeObject(headerPart);
   const claims = decodeObject(claimsPart);
   const signature = decodeBase64url(signaturePart);
-  if (header === undefined || claims === undefined || signature === undefined) return err('token_malformed');
+  if (header === undefined || claims === undefined || signature === undefined) return undefined;
+  return { header, claims, headerPart, signingInput: `${headerPart}.${claimsPart}`, signature };
+}
+
+/** A token that names its key at most by `kid`; nothing verified yet. */
+export function parseJwt(token: string): Result<ParsedJwt, TokenProblem> {
+  const parts = splitJwt(token);
+  if (parts === undefined) return err('token_malformed');
+  const { header, claims, signingInput, signature } = parts;
   if (refusedHeaders.some((name) => name in header)) return err('token_header_refused');
   const { alg, kid, typ } = header;
   if (typeof alg !== 'string' || !isAcceptedAlgorithm(alg)) return err('token_algorithm_refused');
@@ -58,7 +78,7 @@ export function parseJwt(token: string): Result<ParsedJwt, TokenProblem> {
     keyId: kid,
     type: typ?.toLowerCase().replace(/^application\//, ''),
     claims,
-    signingInput: `${headerPart}.${claimsPart}`,
+    signingInput,
     signature,
   });
 }
@@ -98,7 +118,8 @@ export function signJwt(claims: Readonly<Record<string, unknown>>, type: string,
   return `${header}.${payload}.${signEs256(key.privateKey, `${header}.${payload}`)}`;
 }
 
-function isSeconds(value: unknown): value is number {
+/** A NumericDate (RFC 7519 §2) that is one. */
+export function isSeconds(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 && value < 1e11;
 }
 

@@ -42,7 +42,8 @@ export function importKeys(jwks: unknown): Result<readonly IssuerKey[], KeySetPr
   return keys.length === 0 ? err('keys_unusable') : ok(keys);
 }
 
-function importKey(jwk: JsonObject): IssuerKey | undefined {
+/** `undefined` for a key that verifies nothing of what we accept. */
+export function importKey(jwk: JsonObject): IssuerKey | undefined {
   const { use, key_ops: operations, kid } = jwk;
   if (use === 'enc' || (Array.isArray(operations) && !operations.includes('verify'))) return undefined;
   // RFC 9864 gives the same algorithm a name of its own.

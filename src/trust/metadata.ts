@@ -23,6 +23,8 @@ export function authorizationServerMetadata(brokerUrl: string) {
     revocation_endpoint: `${brokerUrl}/oauth/revoke`,
     revocation_endpoint_auth_methods_supported: ['private_key_jwt'],
     revocation_endpoint_auth_signing_alg_values_supported: [...clientAlgorithms],
+    // RFC 9449 §5.1
+    dpop_signing_alg_values_supported: [...clientAlgorithms],
     scopes_supported: [...managementScopes],
     service_documentation: `${brokerUrl}/docs`,
   };
@@ -41,11 +43,14 @@ export function openIdMetadata(brokerUrl: string) {
 export function protectedResourceMetadata(
   brokerUrl: string,
   agent: { readonly id: string; readonly scopes: readonly string[] },
+  dpopRequired: boolean,
 ) {
   return {
     resource: `${brokerUrl}/a2a/${agent.id}`,
     authorization_servers: [brokerUrl],
     scopes_supported: [...agent.scopes],
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: [...clientAlgorithms],
+    dpop_bound_access_tokens_required: dpopRequired,
   };
 }

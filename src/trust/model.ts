@@ -67,6 +67,8 @@ export interface Client {
   readonly callScopes?: readonly string[];
   /** Issuer -> the id that this program has there. */
   readonly issuerClientIds: Readonly<Record<string, string>>;
+  /** It gets no token that is not bound to a key (RFC 9449 §5.2). */
+  readonly dpopBoundAccessTokens?: boolean;
   readonly status: 'active' | 'disabled';
   /** Its management tokens that were taken back before their time: see {@link RevokedTokens}. */
   readonly revokedTokens?: RevokedTokens;

@@ -1,6 +1,7 @@
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
 import { asText, type JsonObject } from '../kernel/json.ts';
 import type { TrustContext } from './deps.ts';
+import type { DpopProof } from './dpop-proof.ts';
 import { OAuthRefusal } from './errors.ts';
 import { chainingGrantTypes, idJagType } from './id-jag.ts';
 import { clockSkewSeconds, type ParsedJwt, parseJwt } from './jwt.ts';
@@ -11,8 +12,8 @@ import { isSoleAudience, refusedToken, type TokenRules, verifyFromIssuer } from 
 /** Of an assertion; it is to be used at once. */
 const maxAssertionSeconds = 300;
 const maxResources = 10;
-/** What we don't understand would be a limit that we don't keep: RFC 9396, RFC 7800. */
-const limitsNotKept = ['authorization_details', 'cnf'];
+/** What we don't understand would be a limit that we don't keep: RFC 9396. */
+const limitsNotKept = ['authorization_details'];
 
 export interface Assertion {
   readonly subject: Subject;
@@ -22,23 +23,33 @@ export interface Assertion {
   readonly once: { readonly digest: string; readonly expiresAt: number };
 }
 
-/** Throws `invalid_grant` whatever is wrong with it (RFC 7523 §3.1), `temporarily_unavailable`. */
-export async function readAssertion(context: TrustContext, text: string, client: Client): Promise<Assertion> {
+/** `proof` is that of the request. Throws `invalid_grant` whatever is wrong with it (RFC 7523 §3.1), `temporarily_unavailable`. */
+export async function readAssertion(
+  context: TrustContext,
+  text: string,
+  client: Client,
+  proof: DpopProof | undefined,
+): Promise<Assertion> {
   try {
-    return await read(context, text, client);
+    return await read(context, text, client, proof);
   } catch (error) {
     if (!(error instanceof OAuthRefusal) || error.code !== 'invalid_request') throw error;
     throw new OAuthRefusal('invalid_grant', error.reason, error.message);
   }
 }
 
-async function read(context: TrustContext, text: string, client: Client): Promise<Assertion> {
+async function read(
+  context: TrustContext,
+  text: string,
+  client: Client,
+  proof: DpopProof | undefined,
+): Promise<Assertion> {
   const parsed = parseJwt(text);
   if (!parsed.ok) throw refusedToken(parsed.error);
   const jwt = parsed.value;
   // What we made is for others to redeem: here it would be a way around token exchange.
   if (jwt.claims['iss'] === context.brokerUrl) throw refusedToken('assertion_of_broker');
-  const token = await verifyFromIssuer(context, jwt, rulesFor(context, jwt, client));
+  const token = await verifyFromIssuer(context, jwt, { ...rulesFor(context, jwt, client), proof });
   const { jti } = jwt.claims;
   if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refusedToken('assertion_jti');
   if (limitsNotKept.some((name) => name in jwt.claims)) throw refusedToken('assertion_limit_unknown');
@@ -57,7 +68,11 @@ async function read(context: TrustContext, text: string, client: Client): Promis
  * An ID-JAG names the client by our own id for it. The JWT grant of identity chaining has no claim for that, and one that is
  * for anybody would be anybody's: by `client_id` or `azp` it must name the client, by our id or by the issuer's.
  */
-function rulesFor({ brokerUrl }: TrustContext, { type, claims }: ParsedJwt, client: Client): TokenRules {
+function rulesFor(
+  { brokerUrl }: TrustContext,
+  { type, claims }: ParsedJwt,
+  client: Client,
+): Omit<TokenRules, 'proof'> {
   const common = { maxLifetimeSeconds: maxAssertionSeconds };
   if (type === idJagType)
     return {

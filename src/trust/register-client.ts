@@ -9,7 +9,12 @@ import type { Client } from './model.ts';
 import { requireParty, requireUsableKeys } from './register-issuer.ts';
 
 export type NewClient = Pick<Client, 'name' | 'owner' | 'grantTypes' | 'scopes'> &
-  Partial<Pick<Client, 'id' | 'agent' | 'jwks' | 'jwksUri' | 'callScopes' | 'issuerClientIds'>>;
+  Partial<
+    Pick<
+      Client,
+      'id' | 'agent' | 'jwks' | 'jwksUri' | 'callScopes' | 'issuerClientIds' | 'dpopBoundAccessTokens'
+    >
+  >;
 
 /** Actors of the audit log that are no clients. */
 const reserved = ['operator', 'schedule'];
@@ -40,7 +45,11 @@ export async function registerClient(
       actor: auditActor(by),
       client: client.id,
       [partyKind(client.owner)]: partyId(client.owner),
-      detail: { scopes: client.scopes, agent: client.agent ?? null },
+      detail: {
+        scopes: client.scopes,
+        agent: client.agent ?? null,
+        ...boundOf(client),
+      },
     }),
     ...(await context.events.writes('client.registered.v1', {
       client: client.id,
@@ -66,6 +75,7 @@ export interface ClientChange {
   readonly name?: string | undefined;
   /** Instead of those before. */
   readonly issuerClientIds?: Client['issuerClientIds'] | undefined;
+  readonly dpopBoundAccessTokens?: boolean | undefined;
 }
 
 /** A disabled client is refused at once, and so are live tokens that it obtained. Throws `not_found`, `precondition_failed`, `conflict`. */
@@ -84,6 +94,9 @@ export async function changeClient(
     ...(change.status === undefined ? {} : { status: change.status }),
     ...(change.name === undefined ? {} : { name: change.name }),
     ...(change.issuerClientIds === undefined ? {} : { issuerClientIds: change.issuerClientIds }),
+    ...(change.dpopBoundAccessTokens === undefined
+      ? {}
+      : { dpopBoundAccessTokens: change.dpopBoundAccessTokens }),
   };
   const commit = await context.repository.commit([
     context.repository.replaceClient(client, record.version),
@@ -93,7 +106,7 @@ export async function changeClient(
       actor: auditActor(update.by),
       client: id,
       [partyKind(client.owner)]: partyId(client.owner),
-      detail: { status: client.status, issuerClientIds: client.issuerClientIds },
+      detail: { status: client.status, issuerClientIds: client.issuerClientIds, ...boundOf(client) },
     }),
     ...(await report(context, record.value, client)),
   ]);
@@ -102,16 +115,22 @@ export async function changeClient(
   return { client, version: commit.version };
 }
 
+function boundOf({ dpopBoundAccessTokens }: Client) {
+  return dpopBoundAccessTokens === undefined ? {} : { dpopBoundAccessTokens };
+}
+
 /** What has changed is an event; a request that changed nothing is none. */
 async function report(
   { events }: TrustContext,
   before: Client,
-  { id, owner, status, name, issuerClientIds }: Client,
+  { id, owner, status, name, issuerClientIds, dpopBoundAccessTokens = false }: Client,
 ): Promise<readonly Write[]> {
   const facts = { client: id, owner };
   if (status !== before.status)
     return events.writes(status === 'active' ? 'client.enabled.v1' : 'client.disabled.v1', facts);
   const isSame =
-    name === before.name && canonicalJson(issuerClientIds) === canonicalJson(before.issuerClientIds);
+    name === before.name &&
+    dpopBoundAccessTokens === (before.dpopBoundAccessTokens ?? false) &&
+    canonicalJson(issuerClientIds) === canonicalJson(before.issuerClientIds);
   return isSame ? [] : events.writes('client.changed.v1', facts);
 }

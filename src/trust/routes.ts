@@ -106,7 +106,7 @@ export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   addAboutTokenRoutes(router, trust, facts.brokerUrl);
   addDelegationRoutes(router, trust);
   addUserRoutes(router, trust);
-  addWellKnownRoutes(router, facts);
+  addWellKnownRoutes(router, facts, trust.dpop.policy.required);
   addKeyRoutes(router, trust);
   addIssuerRoutes(router, trust, facts.brokerUrl);
 

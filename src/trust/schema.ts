@@ -33,6 +33,9 @@ const jwksSchema = z
     `may have ${maxPinnedBytes} bytes of JSON`,
   )
   .openapi({ description: 'A key set (RFC 7517) of public keys' });
+const boundSchema = z.boolean().openapi({
+  description: 'It gets no token that is not bound to a key of its own (RFC 9449 §5.2). Default: false',
+});
 const callScopeSchema = z.string().regex(/^[a-z0-9:._-]{1,64}$/, 'must be 1 to 64 of a-z 0-9 : . _ -');
 
 function exactlyOneKeySource(value: { jwks?: unknown; jwksUri?: unknown }): boolean {
@@ -135,6 +138,7 @@ export const newClientSchema = z
     scopes: z.array(z.enum(managementScopes)).max(managementScopes.length).default([]),
     callScopes: z.array(callScopeSchema).min(1).max(100).optional(),
     issuerClientIds: issuerClientIdsSchema.optional(),
+    dpopBoundAccessTokens: boundSchema.optional(),
   })
   .refine(exactlyOneKeySource, oneKeySource);
 
@@ -143,6 +147,7 @@ export const clientChangeSchema = z
     status: z.enum(['active', 'disabled']).optional(),
     name: z.string().trim().min(1).max(200).optional(),
     issuerClientIds: issuerClientIdsSchema.optional(),
+    dpopBoundAccessTokens: boundSchema.optional(),
   })
   .refine((change) => Object.keys(change).length > 0, 'must change something');
 
@@ -157,6 +162,7 @@ export const clientSchema = z
     scopes: z.array(z.string()),
     callScopes: z.array(z.string()).optional(),
     issuerClientIds: z.record(z.string(), z.string()),
+    dpopBoundAccessTokens: z.boolean().optional(),
     status: z.enum(['active', 'disabled']),
     createdAt: instantSchema,
   })
@@ -197,7 +203,7 @@ export const tokenAnswerSchema = z
   .object({
     access_token: z.string(),
     issued_token_type: z.string().optional(),
-    token_type: z.enum(['Bearer', 'N_A']),
+    token_type: z.enum(['Bearer', 'DPoP', 'N_A']),
     expires_in: z.int(),
     scope: z.string(),
   })

@@ -2,6 +2,7 @@ import { epochSeconds } from '../kernel/clock.ts';
 import { sha256 } from '../kernel/digest.ts';
 import { partyId, partyKind } from '../kernel/principal.ts';
 import type { TrustContext } from './deps.ts';
+import type { DpopProof } from './dpop-proof.ts';
 import { readForeignActors, requireMayAct } from './foreign-claims.ts';
 import { isSignedBy, maxTokenBytes, type ParsedJwt, parseJwt } from './jwt.ts';
 import type { Actor, Client, Delegation } from './model.ts';
@@ -13,6 +14,7 @@ import {
   isInboundTokenType,
   type IssuerToken,
   refusedToken,
+  requirePossession,
   verifyIssuerToken,
 } from './verify-issuer-token.ts';
 
@@ -46,10 +48,16 @@ export async function readSubject(
   if (parsed.value.claims['iss'] === context.brokerUrl) {
     if (request.subject_token_type !== 'urn:ietf:params:oauth:token-type:access_token')
       throw bad('subject_type_wrong', 'A broker token is an access_token.');
-    return continueDelegation(context, parsed.value, client);
+    return continueDelegation(context, parsed.value, client, request.proof);
   }
 
-  const token = await verifyIssuerToken(context, parsed.value, request.subject_token_type, client);
+  const token = await verifyIssuerToken(
+    context,
+    parsed.value,
+    request.subject_token_type,
+    client,
+    request.proof,
+  );
   return subjectOf(context, token, client);
 }
 
@@ -72,7 +80,12 @@ export function subjectOf({ brokerUrl }: TrustContext, token: IssuerToken, clien
 }
 
 /** The client's agent was called, and passes on what it received: same tenant, same `txn`, one more actor. */
-async function continueDelegation(context: TrustContext, jwt: ParsedJwt, client: Client): Promise<Subject> {
+async function continueDelegation(
+  context: TrustContext,
+  jwt: ParsedJwt,
+  client: Client,
+  proof: DpopProof | undefined,
+): Promise<Subject> {
   const key = context.keys.verificationKey(jwt.keyId);
   if (jwt.algorithm !== 'ES256' || key === undefined) throw refusedToken('token_key_unknown');
   if (!isSignedBy(jwt, key)) throw refusedToken('token_signature_wrong');
@@ -84,6 +97,7 @@ async function continueDelegation(context: TrustContext, jwt: ParsedJwt, client:
   // A management token has no delegation, and is nobody's subject.
   if (parent === undefined) throw refusedToken('token_audience_wrong');
   if (!(await isAudienceOf(context, aud, client))) throw refusedToken('token_audience_wrong');
+  requirePossession(jwt.claims, proof);
   const standing = await checkChain(context, parent);
   if (!standing.ok) throw refusedToken('token_revoked');
   return {

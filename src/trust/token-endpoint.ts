@@ -1,46 +1,56 @@
 import type { AuditEntry } from '../audit/index.ts';
+import type { Write } from '../storage/port.ts';
 import { type AuthenticatedClient, authenticateClient, refused } from './authenticate-client.ts';
 import type { TrustContext } from './deps.ts';
+import type { DpopProof } from './dpop-proof.ts';
 import { OAuthRefusal } from './errors.ts';
 import type { Issued, RefusalNote } from './grants/grant.ts';
 import { actionOf, grants, isGrantType } from './grants/index.ts';
+import { readProof, refusedProof, requireProof } from './require-proof.ts';
 import type { TokenAnswer } from './token-answer.ts';
 import { parseTokenRequest, type TokenRequest } from './token-request.ts';
 
 /**
- * The phases that all grants share, so that none can forget one: limits → client authentication → grant → write.
+ * The phases that all grants share, so that none can forget one: limits → nonce → client authentication → possession → grant →
+ * write.
  * Everything that is issued, and every refusal, is durable in the audit log before the answer. Throws `OAuthRefusal`.
  */
 export async function issueToken(
   context: TrustContext,
   contentType: string | undefined,
   body: string,
+  proofHeader: string | undefined,
 ): Promise<TokenAnswer> {
   const note: RefusalNote = {};
   let request: TokenRequest = {};
   let authenticated: AuthenticatedClient | undefined;
   try {
     request = parseTokenRequest(contentType, body);
-    if (request.grant_type === undefined)
+    const { grant_type: grantType } = request;
+    if (grantType === undefined)
       throw new OAuthRefusal('invalid_request', 'grant_missing', 'grant_type is needed.');
-    if (!isGrantType(request.grant_type))
+    if (!isGrantType(grantType))
       throw new OAuthRefusal('unsupported_grant_type', 'grant_unknown', 'This grant_type is not supported.');
+    // Before the assertion is used up: who only lacks a nonce may send the same request again.
+    const sent = proofHeader === undefined ? undefined : readProof(context, proofHeader);
     authenticated = await authenticateClient(context, request);
     // The commit has the last word; asked here as well, so that a used assertion does not even get another refusal.
     if (await context.repository.isAssertionUsed(authenticated.assertion.digest))
       throw refused('client_assertion_replayed');
-    if (!authenticated.client.grantTypes.includes(request.grant_type))
+    if (!authenticated.client.grantTypes.includes(grantType))
       throw new OAuthRefusal(
         'unauthorized_client',
         'grant_not_allowed',
         'This client may not use this grant.',
       );
-    const issued = await grants[request.grant_type](context, request, authenticated.client, note);
-    await writeDown(context, authenticated, issued);
+    const proof = requireProof(context, authenticated.client, sent);
+    if (proof !== undefined) request = { ...request, proof };
+    const issued = await grants[grantType](context, request, authenticated.client, note);
+    await writeDown(context, authenticated, issued, proof);
     return {
       access_token: issued.token,
       ...(issued.issuedTokenType === undefined ? {} : { issued_token_type: issued.issuedTokenType }),
-      token_type: issued.tokenType ?? 'Bearer',
+      token_type: issued.tokenType ?? (proof === undefined ? 'Bearer' : 'DPoP'),
       expires_in: issued.expiresIn,
       scope: issued.scope,
     };
@@ -50,25 +60,52 @@ export async function issueToken(
   }
 }
 
-/** One commit: the assertion is used up, the delegation exists, the audit says so; or none of it. */
+/** One commit: assertion and proof are used up, the delegation exists, the audit says so; or none of it. */
 async function writeDown(
   context: TrustContext,
   { client, assertion }: AuthenticatedClient,
   issued: Issued,
+  proof: DpopProof | undefined,
 ): Promise<void> {
-  const { once } = issued;
-  const commit = await context.repository.commit([
-    context.repository.useAssertion(assertion.digest, assertion.expiresAt, 'putIfAbsent'),
+  const { entry, once } = issued;
+  const detail = proof === undefined ? entry.detail : { ...entry.detail, jkt: proof.jkt };
+  const { useAssertion, useProof } = context.repository;
+  const singleUse: readonly { readonly write: Write; readonly refusal: () => OAuthRefusal }[] = [
+    {
+      write: useAssertion(assertion.digest, assertion.expiresAt, 'putIfAbsent'),
+      refusal: () => refused('client_assertion_replayed'),
+    },
     ...(once === undefined
       ? []
-      : [context.repository.useAssertion(once.digest, once.expiresAt, 'putIfAbsent')]),
+      : [
+          {
+            write: useAssertion(once.digest, once.expiresAt, 'putIfAbsent'),
+            refusal: () => once.refusal,
+          },
+        ]),
+    ...(proof === undefined
+      ? []
+      : [
+          {
+            write: useProof(proof.digest, proof.expiresAt),
+            refusal: () => refusedProof('dpop_proof_replayed'),
+          },
+        ]),
+  ];
+  const commit = await context.repository.commit([
+    ...singleUse.map(({ write }) => write),
     ...issued.writes,
-    ...context.audit.writes({ ...issued.entry, outcome: 'allowed', actor: client.id, client: client.id }),
+    ...context.audit.writes({
+      ...entry,
+      ...(detail === undefined ? {} : { detail }),
+      outcome: 'allowed',
+      actor: client.id,
+      client: client.id,
+    }),
   ]);
   if (commit.ok) return;
-  if (commit.failed.includes(0)) throw refused('client_assertion_replayed');
-  if (once !== undefined && commit.failed.includes(1)) throw once.refusal;
-  throw new Error('a freshly made id was taken');
+  const used = singleUse.find((_, index) => commit.failed.includes(index));
+  throw used?.refusal() ?? new Error('a freshly made id was taken');
 }
 
 async function recordRefusal(
@@ -92,6 +129,9 @@ async function recordRefusal(
   await context.repository.commit([
     // Used up as well: a refused assertion must not be tried on something else.
     context.repository.useAssertion(digest, expiresAt, 'put'),
+    ...(request.proof === undefined
+      ? []
+      : [context.repository.useProof(request.proof.digest, request.proof.expiresAt, 'put')]),
     ...context.audit.writes(entry),
   ]);
 }

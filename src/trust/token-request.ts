@@ -1,3 +1,4 @@
+import type { DpopProof } from './dpop-proof.ts';
 import { OAuthRefusal } from './errors.ts';
 
 const maxBodyBytes = 64 * 1024;
@@ -19,7 +20,10 @@ const known = [
   'requested_token_type',
 ] as const;
 
-export type TokenRequest = Form<(typeof known)[number]>;
+export type TokenRequest = Form<(typeof known)[number]> & {
+  /** The key that the request was shown to possess: what is issued is bound to it. */
+  readonly proof?: DpopProof;
+};
 
 type Form<N extends string> = Readonly<Partial<Record<N, string>>>;
 

@@ -17,6 +17,8 @@ const statuses = {
   invalid_target: 400,
   invalid_scope: 400,
   unsupported_token_type: 400,
+  invalid_dpop_proof: 400,
+  use_dpop_nonce: 400,
   temporarily_unavailable: 503,
 } as const satisfies Record<OAuthErrorCode, number>;
 
@@ -27,8 +29,13 @@ export function addTokenRoute(router: Router, trust: Trust, brokerUrl: string): 
     c.header('Cache-Control', 'no-store');
     c.header('Pragma', 'no-cache');
     try {
-      return c.json(await trust.issueToken(c.req.header('Content-Type'), await c.req.text()));
+      const proof = c.req.header('DPoP');
+      // RFC 9449 §8.2: the next proof needs no refusal before it.
+      if (proof !== undefined && trust.dpop.policy.nonceRequired) c.header('DPoP-Nonce', trust.dpop.nonce());
+      return c.json(await trust.issueToken(c.req.header('Content-Type'), await c.req.text(), proof));
     } catch (error) {
+      if (error instanceof OAuthRefusal && error.code === 'use_dpop_nonce')
+        c.header('DPoP-Nonce', trust.dpop.nonce());
       return answerRefusal(c, error, brokerUrl);
     }
   });
@@ -66,9 +73,15 @@ function describeTokenEndpoint(router: Router): void {
     summary: 'Get a token: token exchange (RFC 8693), JWT grant (RFC 7523) or client credentials',
     description:
       'Clients authenticate with `private_key_jwt`. `resource` is the brokered address of the agent, or a deployment’s own; ' +
-      '`audience` its `provider/agent` name',
+      '`audience` its `provider/agent` name. With a proof in the header `DPoP` (RFC 9449) the token is bound to its key',
     security: [],
     request: {
+      headers: z.object({
+        DPoP: z
+          .string()
+          .optional()
+          .openapi({ description: 'A proof of possession (RFC 9449 §4): the token is bound to its key' }),
+      }),
       body: {
         required: true,
         content: {

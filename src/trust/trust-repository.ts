@@ -148,6 +148,14 @@ export function createTrustRepository(store: Store) {
       value: null,
       expiresAt,
     }),
+    /** Single use (RFC 9449 §11.1), at whichever replica. */
+    useProof: (digest: string, expiresAt: number, op: 'putIfAbsent' | 'put' = 'putIfAbsent'): Write => ({
+      op,
+      partition: `dpop-proof#${digest}`,
+      sort: 'jti',
+      value: null,
+      expiresAt,
+    }),
 
     commit: (writes: readonly Write[]) => store.commit(writes),
   };

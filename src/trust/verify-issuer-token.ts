@@ -1,7 +1,9 @@
 import { epochSeconds } from '../kernel/clock.ts';
 import { asText, type JsonObject } from '../kernel/json.ts';
 import { unavailable } from './authenticate-client.ts';
+import { confirmationOf } from './confirmation.ts';
 import type { TrustContext } from './deps.ts';
+import type { DpopProof } from './dpop-proof.ts';
 import { OAuthRefusal } from './errors.ts';
 import { checkTimes, clockSkewSeconds, isSignedBy, type ParsedJwt, type TokenProblem } from './jwt.ts';
 import { mayAct } from './may-act.ts';
@@ -43,6 +45,8 @@ export interface TokenRules {
   readonly maxLifetimeSeconds: number;
   /** Whether it was made for this use by this client. */
   isFor(claims: JsonObject, names: OurNames): boolean;
+  /** That of the request: a bound token needs it. */
+  readonly proof: DpopProof | undefined;
 }
 
 /** A token that this very program was given, as subject or actor. Throws as {@link verifyFromIssuer}. */
@@ -51,11 +55,13 @@ export function verifyIssuerToken(
   jwt: ParsedJwt,
   type: InboundTokenType,
   client: Client,
+  proof: DpopProof | undefined,
 ): Promise<IssuerToken> {
   return verifyFromIssuer(context, jwt, {
     types: typesOf[type],
     maxLifetimeSeconds: maxInboundSeconds,
     isFor: (claims, names) => isForClient(claims, client, context.brokerUrl, names),
+    proof,
   });
 }
 
@@ -109,6 +115,7 @@ async function verifyBy(
   if (problem !== undefined) throw refusedToken(problem);
   const names = [context.brokerUrl, record.audience];
   if (!rules.isFor(claims, names)) throw refusedToken('token_audience_wrong');
+  requirePossession(claims, rules.proof);
   const subject = claims['sub'];
   if (typeof subject !== 'string' || subject === '' || subject.length > 255)
     throw refusedToken('token_subject_missing');
@@ -156,6 +163,17 @@ function isOurs(aud: unknown, names: OurNames): boolean {
 
 function audienceOf({ aud }: JsonObject): unknown {
   return Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
+}
+
+/**
+ * A bound token counts only together with a proof of its key in the same request, whoever brings it (RFC 9449 §6). What comes of
+ * it is bound to that key too, since a request with a proof gets nothing else. Throws `invalid_request`.
+ */
+export function requirePossession(claims: JsonObject, proof: DpopProof | undefined): void {
+  const confirmation = confirmationOf(claims);
+  if (confirmation === undefined) return;
+  if (confirmation === 'unknown') throw refusedToken('token_confirmation_unknown');
+  if (proof?.jkt !== confirmation.jkt) throw refusedToken('token_is_bound');
 }
 
 /** The answer does not say which check failed; the audit log does. */

@@ -63,7 +63,8 @@ const resourceMetadata = createRoute({
   responses: { 200: aDocument, ...problems(404) },
 });
 
-export function addWellKnownRoutes(router: Router, facts: PublicFacts): void {
+/** `dpopRequired`: whether agents take bound tokens only. */
+export function addWellKnownRoutes(router: Router, facts: PublicFacts, dpopRequired: boolean): void {
   router.openapi(serverMetadata, (c) => {
     c.header('Cache-Control', cached);
     return c.json(authorizationServerMetadata(facts.brokerUrl));
@@ -85,6 +86,6 @@ export function addWellKnownRoutes(router: Router, facts: PublicFacts): void {
     if (agent === undefined || !isOnOffer(agent))
       throw new Fault('not_found', 'There is no such agent on offer.');
     c.header('Cache-Control', cached);
-    return c.json(protectedResourceMetadata(facts.brokerUrl, agent), 200);
+    return c.json(protectedResourceMetadata(facts.brokerUrl, agent, dpopRequired), 200);
   });
 }

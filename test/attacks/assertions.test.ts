@@ -6,6 +6,7 @@ import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
 import { call, openMarket } from '../support/market.ts';
 import { clientAssertion, newParty } from '../support/party.ts';
 import { recordWrites } from './recorder.ts';
+import { newProofKey } from '../support/dpop.ts';
 import { addProgram, openStage, type Program, type Stage } from './stage.ts';
 import {
   ask,
@@ -142,13 +143,23 @@ describe('an assertion for somebody else', () => {
   });
 
   it('with limits that are not understood is refused, not widened', async () => {
-    const limits = [
-      { authorization_details: [{ type: 'payment', amount: '1' }] },
-      { cnf: { jkt: 'x' } },
-      { cnf: { 'x5t#S256': 'x' } },
-    ];
-    for (const limit of limits)
-      expect(await refused(await idJag(limit))).toBe('400 invalid_grant assertion_limit_unknown');
+    const limit = { authorization_details: [{ type: 'payment', amount: '1' }] };
+    expect(await refused(await idJag(limit))).toBe('400 invalid_grant assertion_limit_unknown');
+    for (const cnf of [{ jkt: 'x' }, { 'x5t#S256': 'x' }])
+      expect(await refused(await idJag({ cnf }))).toBe('400 invalid_grant token_confirmation_unknown');
+  });
+
+  it('that is bound to a key is redeemed with that key only, for a token that is bound to it', async () => {
+    const [key, thief] = await Promise.all([newProofKey(), newProofKey()]);
+    const bound = await idJag({ cnf: { jkt: key.jkt } });
+    const form = { grant_type: bearerGrant, assertion: bound, audience: stage.market.agent };
+    const url = `${stage.url}/oauth/token`;
+    for (const headers of [{}, { DPoP: await thief.proof({ url }) }])
+      expect(await refusal(stage, () => ask(stage, portal, form, undefined, headers))).toBe(
+        '400 invalid_grant token_is_bound',
+      );
+    const answer = await ask(stage, portal, form, undefined, { DPoP: await key.proof({ url }) });
+    expect(claimsOf(tokenOf(answer))['cnf']).toEqual({ jkt: key.jkt });
   });
 
   it('has the same answer whatever is wrong with it', async () => {

@@ -32,7 +32,10 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(overrides: Overrides = {}): Promise<Stage> {
+export async function openStage(
+  overrides: Overrides = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<Stage> {
   const clock: Clock = overrides.clock ?? systemClock;
   const store = recordWrites(overrides.store ?? openMemoryStore({ clock }));
   const parts: { close(): Promise<void> }[] = [];
@@ -41,7 +44,7 @@ export async function openStage(overrides: Overrides = {}): Promise<Stage> {
     return part;
   };
   const agent = adopt(await scriptedAgent());
-  const broker = await runBroker({ ...overrides, store });
+  const broker = await runBroker({ ...overrides, store }, env);
   const market = await openMarket(broker, agent.url);
   return {
     url: broker.url,

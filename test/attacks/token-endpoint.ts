@@ -60,12 +60,13 @@ export async function ask(
   program: Program,
   form: Form,
   path = '/oauth/token',
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<TokenReply> {
   const credentials = {
     client_assertion_type: assertionType,
     client_assertion: await clientAssertion(program.client, program.clientId, stage.url),
   };
-  return postForm(stage.url, { ...credentials, ...form }, {}, path);
+  return postForm(stage.url, { ...credentials, ...form }, headers, path);
 }
 
 /** For a broker whose clock is not the machine's. */
@@ -75,24 +76,47 @@ export function assertionAt({ client, clientId }: Program, broker: string, secon
 }
 
 /** A tenant's first hop to the market's agent, honest but for `form`. */
-export async function exchange(stage: Stage, tenant: MarketTenant, form: Form = {}): Promise<TokenReply> {
-  return ask(stage, tenant, {
-    grant_type: exchangeGrant,
-    subject_token: await tenant.idToken(),
-    subject_token_type: tokenType.idToken,
-    audience: stage.market.agent,
-    ...form,
-  });
+export async function exchange(
+  stage: Stage,
+  tenant: MarketTenant,
+  form: Form = {},
+  headers: Readonly<Record<string, string>> = {},
+): Promise<TokenReply> {
+  return ask(
+    stage,
+    tenant,
+    {
+      grant_type: exchangeGrant,
+      subject_token: await tenant.idToken(),
+      subject_token_type: tokenType.idToken,
+      audience: stage.market.agent,
+      ...form,
+    },
+    undefined,
+    headers,
+  );
 }
 
 /** A later hop: the program passes on the broker token that its agent received. */
-export function passOn(stage: Stage, program: Program, received: string, form: Form): Promise<TokenReply> {
-  return ask(stage, program, {
-    grant_type: exchangeGrant,
-    subject_token: received,
-    subject_token_type: tokenType.accessToken,
-    ...form,
-  });
+export function passOn(
+  stage: Stage,
+  program: Program,
+  received: string,
+  form: Form,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<TokenReply> {
+  return ask(
+    stage,
+    program,
+    {
+      grant_type: exchangeGrant,
+      subject_token: received,
+      subject_token_type: tokenType.accessToken,
+      ...form,
+    },
+    undefined,
+    headers,
+  );
 }
 
 export function managementToken(stage: Stage, program: Program, scope?: string): Promise<string> {
@@ -113,13 +137,15 @@ export function claimsOf(token: string): Readonly<Record<string, unknown>> {
 
 /**
  * `status error reason` of a refusal: what the answer says, and the rule that the audit log names. Sees to it that the answer tells
- * nothing more, and that nothing was written but the audit entry and the used-up assertion. Takes the stage's record of writes: ask
+ * nothing more, and that nothing was written but the audit entry and the used-up assertion and proof. Takes the stage's record of writes: ask
  * for nothing else in between.
  */
 export async function refusal(stage: Stage, attempt: () => Promise<TokenReply>): Promise<string> {
   stage.store.written();
   const { status, body, headers, text } = await attempt();
-  const written = [...stage.store.written()].filter((kind) => kind !== 'audit' && kind !== 'assertion');
+  const written = [...stage.store.written()].filter(
+    (kind) => !['audit', 'assertion', 'dpop-proof'].includes(kind),
+  );
   expect([text, written]).toEqual([text, []]);
   expect([text, Object.keys(body)]).toEqual([text, ['error', 'error_description']]);
   expect(headers.get('cache-control')).toBe('no-store');

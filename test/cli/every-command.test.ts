@@ -118,6 +118,8 @@ it('does everything that the management API can: each command calls it, each cal
   await text('clients disable globex-app');
   expect(await text('clients list --all')).toMatch(/^globex-app +Globex app +tenant:globex +disabled/m);
   await text('clients enable globex-app');
+  expect(await text('clients bind globex-app')).toMatch(/^dpopBoundAccessTokens +(?:true|yes)$/m);
+  await text('clients unbind globex-app');
   expect(await text('clients show globex-app')).toMatch(/^status +active$/m);
   const agreement = await idOf(
     'agreements create --from provider:railways --to provider:skyways --max-depth 2',

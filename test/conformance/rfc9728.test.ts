@@ -25,6 +25,8 @@ describe('RFC 9728, OAuth 2.0 Protected Resource Metadata', () => {
       authorization_servers: [stage.url],
       scopes_supported: ['a2a:invoke', 'a2a:read'],
       bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'PS256'],
+      dpop_bound_access_tokens_required: false,
     });
   });
 
@@ -57,10 +59,11 @@ describe('RFC 9728, OAuth 2.0 Protected Resource Metadata', () => {
     const url = `${stage.url}/.well-known/oauth-protected-resource/a2a/skyways/flights`;
     const without = await callAgent();
     expect(without.status).toBe(401);
-    expect(without.headers.get('www-authenticate')).toBe(`Bearer resource_metadata="${url}"`);
+    const orDpop = `, DPoP resource_metadata="${url}", algs="ES256 EdDSA PS256"`;
+    expect(without.headers.get('www-authenticate')).toBe(`Bearer resource_metadata="${url}"${orDpop}`);
     const withBad = await callAgent({ authorization: 'Bearer x' });
     expect(withBad.headers.get('www-authenticate')).toBe(
-      `Bearer error="invalid_token", resource_metadata="${url}"`,
+      `Bearer error="invalid_token", resource_metadata="${url}"${orDpop}`,
     );
   });
 

@@ -44,14 +44,21 @@ export interface Stage {
     headers?: Readonly<Record<string, string>>,
   ): Promise<TokenResponse>;
   /** A complete token exchange of the tenant's program; `undefined` leaves a parameter out. */
-  exchange(changes?: Readonly<Record<string, string | undefined>>): Promise<TokenResponse>;
+  exchange(
+    changes?: Readonly<Record<string, string | undefined>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<TokenResponse>;
   /** The agent passes on a token that it was called with, to a second agent of its own company, `skyways/trains`. */
   passOn(
     subjectToken: string,
     changes?: Readonly<Record<string, string | undefined>>,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<TokenResponse>;
   /** Client credentials of the provider's program `skyways-usage`. */
-  clientCredentials(changes?: Readonly<Record<string, string | undefined>>): Promise<TokenResponse>;
+  clientCredentials(
+    changes?: Readonly<Record<string, string | undefined>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<TokenResponse>;
   close(): Promise<void>;
 }
 
@@ -59,8 +66,11 @@ export interface Stage {
 export const flightsUrl = 'http://127.0.0.1:9/flights/rpc';
 const trainsUrl = 'http://127.0.0.1:9/trains/rpc';
 
-export async function openStage(overrides: Overrides = {}): Promise<Stage> {
-  const broker = await runBroker(overrides);
+export async function openStage(
+  overrides: Overrides = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<Stage> {
+  const broker = await runBroker(overrides, env);
   const { url } = broker;
   const market = await openMarket(broker, flightsUrl);
   const acme = await market.addTenant('acme');
@@ -96,13 +106,17 @@ export async function openStage(overrides: Overrides = {}): Promise<Stage> {
     party: Party,
     clientId: string,
     form: Readonly<Record<string, string | undefined>>,
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<TokenResponse> => {
     const all = {
       client_assertion_type: assertionType,
       client_assertion: await clientAssertion(party, clientId, url),
       ...form,
     };
-    return post(Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== undefined));
+    return post(
+      Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== undefined),
+      headers,
+    );
   };
 
   return {
@@ -113,24 +127,39 @@ export async function openStage(overrides: Overrides = {}): Promise<Stage> {
     flights,
     flightsClientId,
     post,
-    exchange: async (changes = {}) =>
-      send(acme.client, acme.clientId, {
-        grant_type: exchangeGrant,
-        subject_token: await acme.idToken(),
-        subject_token_type: tokenType.idToken,
-        audience: market.agent,
-        ...changes,
-      }),
-    passOn: (subjectToken, changes = {}) =>
-      send(flights, flightsClientId, {
-        grant_type: exchangeGrant,
-        subject_token: subjectToken,
-        subject_token_type: tokenType.accessToken,
-        audience: 'skyways/trains',
-        ...changes,
-      }),
-    clientCredentials: (changes = {}) =>
-      send(market.providerClient, market.providerClientId, { grant_type: 'client_credentials', ...changes }),
+    exchange: async (changes = {}, headers = {}) =>
+      send(
+        acme.client,
+        acme.clientId,
+        {
+          grant_type: exchangeGrant,
+          subject_token: await acme.idToken(),
+          subject_token_type: tokenType.idToken,
+          audience: market.agent,
+          ...changes,
+        },
+        headers,
+      ),
+    passOn: (subjectToken, changes = {}, headers = {}) =>
+      send(
+        flights,
+        flightsClientId,
+        {
+          grant_type: exchangeGrant,
+          subject_token: subjectToken,
+          subject_token_type: tokenType.accessToken,
+          audience: 'skyways/trains',
+          ...changes,
+        },
+        headers,
+      ),
+    clientCredentials: (changes = {}, headers = {}) =>
+      send(
+        market.providerClient,
+        market.providerClientId,
+        { grant_type: 'client_credentials', ...changes },
+        headers,
+      ),
     close: () => broker.close(),
   };
 }

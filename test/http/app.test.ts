@@ -55,6 +55,7 @@ beforeEach(() => {
             ? { kind: 'client', clientId: 'c1', owner: 'tenant:acme', scopes: ['tenancy:read'] }
             : undefined,
         ),
+      dpop: { policy: { required: false, nonceRequired: false }, nonce: () => '' },
     },
     readiness: { check: () => ready() },
     routers: [router],
@@ -108,7 +109,10 @@ describe('problem answers (RFC 9457)', () => {
     ['a token that may too little', acme, 403, 'Bearer error="insufficient_scope"'],
   ])('challenges %s (RFC 6750 §3)', async (_, credentials, status, challenge) => {
     const response = await post('{"name":"a"}', { ...credentials, ...json });
-    expect([response.status, response.headers.get('www-authenticate')]).toEqual([status, challenge]);
+    expect([response.status, response.headers.get('www-authenticate')]).toEqual([
+      status,
+      `${challenge}, DPoP algs="ES256 EdDSA PS256"`,
+    ]);
   });
 
   it('names the wrong field by JSON Pointer', async () => {

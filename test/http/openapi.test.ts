@@ -53,7 +53,7 @@ const openApi = z.strictObject({
           .array(
             z.strictObject({
               name: z.string(),
-              in: z.enum(['path', 'query']),
+              in: z.enum(['path', 'query', 'header']),
               required: z.boolean(),
               description,
               schema: z.looseObject({}),

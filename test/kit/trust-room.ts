@@ -59,8 +59,7 @@ export async function openTrustRoom(): Promise<TrustRoom> {
   gateway = createGateway({ ...base, trust, billing, random: Math.random });
   const app = createRouter();
   const isOperatorToken = (token: string): boolean => token === operatorToken;
-  const authenticateBearer = (token: string) => trust.authenticateBearer(token);
-  app.use('/v1/*', authenticate({ isOperatorToken, authenticateBearer }));
+  app.use('/v1/*', authenticate(url, { ...trust, isOperatorToken }));
   app.onError((error, c) => c.text(error.message, 500));
   app.route('/', registryRoutes(registry, url));
   app.route('/', tenancyRoutes(tenancy));

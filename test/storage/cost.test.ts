@@ -7,6 +7,7 @@ import { openDynamoDbStore } from '../../src/storage/dynamodb/index.ts';
 import { recentMs } from '../../src/storage/recent-reads.ts';
 import { eventsOf, type Line, openLine, say } from '../support/a2a.ts';
 import { answer, openStream, scriptedAgent, type ScriptedAgent, sendEvent, task } from '../support/agent.ts';
+import { newProofKey } from '../support/dpop.ts';
 import { runBroker, type RunningBroker } from '../support/broker-in-process.ts';
 import { documentedUnits } from '../support/cost-limits.ts';
 import { dynamoDbEndpoint } from '../support/dynamodb.ts';
@@ -124,6 +125,29 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
       expect(judge('call that is answered with a message', next)).toBe(asDocumented);
     });
 
+    it('for proofs of possession', async () => {
+      agent.on((received) =>
+        answer(received, { message: { messageId: 'a', role: 'ROLE_AGENT', parts: [] } }),
+      );
+      const key = await newProofKey();
+      const bound = async () =>
+        market.callToken(acme, { DPoP: await key.proof({ url: `${market.url}/oauth/token` }) });
+      expect(judge('token exchange with a DPoP proof', await unitsOf(bound))).toBe(asDocumented);
+      const token = await bound();
+      const url = `${market.url}/a2a/${market.agent}/jsonrpc`;
+      const present = async () =>
+        line.call('SendMessage', say('hi'), {
+          headers: {
+            authorization: `DPoP ${token}`,
+            dpop: await key.proof({ url, accessToken: token }),
+          },
+        });
+      expect((await present()).body.error).toBeUndefined();
+      expect(judge('call with a bound token that is answered with a message', await unitsOf(present))).toBe(
+        asDocumented,
+      );
+    });
+
     it('for a call that makes and ends a task', async () => {
       answerWithTasks();
       expect(
@@ -192,7 +216,7 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
     });
 
     it('is all that the documentation speaks of', () => {
-      expect(limits.size).toBe(10);
+      expect(limits.size).toBe(12);
     });
   },
 );

@@ -56,9 +56,13 @@ export interface Market extends Operator {
   readonly providerClient: Party;
   addTenant(id: string, options?: { readonly plan?: string }): Promise<MarketTenant>;
   /** The token endpoint's answer to an exchange for the market's agent. */
-  exchange(tenant: MarketTenant, idToken?: string): Promise<Response>;
+  exchange(
+    tenant: MarketTenant,
+    idToken?: string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
   /** A token with which the tenant calls the agent through the gateway. */
-  callToken(tenant: MarketTenant): Promise<string>;
+  callToken(tenant: MarketTenant, headers?: Readonly<Record<string, string>>): Promise<string>;
   /** A management token of the provider. */
   providerToken(): Promise<string>;
   /** The same market, through another process that serves it. */
@@ -96,9 +100,15 @@ function marketOf(
   const { agent, providerClientId, providerClient } = facts;
   const issuer = operator.issuer ?? operator.url;
 
-  async function token(client: Party, clientId: string, form: Record<string, string>): Promise<Response> {
+  async function token(
+    client: Party,
+    clientId: string,
+    form: Record<string, string>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     return fetch(`${operator.url}/oauth/token`, {
       method: 'POST',
+      headers,
       body: new URLSearchParams({
         client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
         client_assertion: await clientAssertion(client, clientId, issuer),
@@ -148,14 +158,19 @@ function marketOf(
         },
       };
     },
-    exchange: async (tenant, idToken) =>
-      token(tenant.client, tenant.clientId, {
-        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-        subject_token: idToken ?? (await tenant.idToken()),
-        subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
-        audience: agent,
-      }),
-    callToken: async (tenant) => accessToken(await market.exchange(tenant)),
+    exchange: async (tenant, idToken, headers) =>
+      token(
+        tenant.client,
+        tenant.clientId,
+        {
+          grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+          subject_token: idToken ?? (await tenant.idToken()),
+          subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+          audience: agent,
+        },
+        headers,
+      ),
+    callToken: async (tenant, headers) => accessToken(await market.exchange(tenant, undefined, headers)),
     providerToken: async () =>
       accessToken(await token(providerClient, providerClientId, { grant_type: 'client_credentials' })),
   };

@@ -31,9 +31,10 @@ export function surface(router: Router, clients: Readonly<Record<string, Princip
     '/v1/*',
     limitBody,
     requireWellFormed,
-    authenticate({
+    authenticate('https://broker.example', {
       isOperatorToken: (token) => token === 'operator',
       authenticateBearer: (token) => Promise.resolve(clients[token]),
+      dpop: { policy: { required: false, nonceRequired: false }, nonce: () => '' },
     }),
   );
   app.onError((error, c) => problemResponse(c, error));

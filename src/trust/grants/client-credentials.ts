@@ -22,7 +22,7 @@ export const clientCredentials: Grant = async (context, request, client) => {
       'This client may not get a token now.',
     );
   const scopes = narrow(client, request);
-  return mint(context, client, scopes);
+  return mint(context, client, scopes, request.proof?.jkt);
 };
 
 function narrow(client: Client, request: TokenRequest): readonly string[] {
@@ -33,7 +33,12 @@ function narrow(client: Client, request: TokenRequest): readonly string[] {
   return granted;
 }
 
-function mint(context: TrustContext, client: Client, scopes: readonly string[]): Issued {
+function mint(
+  context: TrustContext,
+  client: Client,
+  scopes: readonly string[],
+  jkt: string | undefined,
+): Issued {
   const now = epochSeconds(context.clock);
   const jti = context.ids.next('jti');
   const scope = scopes.join(' ');
@@ -47,6 +52,7 @@ function mint(context: TrustContext, client: Client, scopes: readonly string[]):
       exp: now + accessTokenSeconds,
       jti,
       scope,
+      ...(jkt === undefined ? {} : { cnf: { jkt } }),
     },
     'at+jwt',
     context.keys.signingKey(),

@@ -87,6 +87,7 @@ export async function issueCallToken(
     txn: subject.parent?.txn ?? context.ids.next('txn'),
     parent: subject.parent,
     chain: extendChain(subject.parent, client, target.agentId, agreement),
+    jkt: request.proof?.jkt,
     notAfter: subject.expiresAt,
   });
   return {

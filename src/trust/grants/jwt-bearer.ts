@@ -13,7 +13,7 @@ import { issueCallToken, requireOwnerActive } from './issue-call-token.ts';
 export const jwtBearer: Grant = async (context, request, client, note) => {
   if (request.assertion === undefined) throw bad('assertion_missing', 'assertion is needed.');
   await requireOwnerActive(context, client);
-  const assertion = await readAssertion(context, request.assertion, client);
+  const assertion = await readAssertion(context, request.assertion, client, request.proof);
   note.tenant = assertion.subject.tenant;
   const actor = await readActor(context, request, client);
   const { subject, audiences, once } = assertion;

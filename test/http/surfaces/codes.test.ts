@@ -96,6 +96,9 @@ it('no code is left out', () => {
     'unavailable',
     // trust/issuer-proof: a proof that does not hold is in the audit log.
     'issuer_unproven',
+    // conformance/rfc9449: how a token is presented.
+    'invalid_dpop_proof',
+    'use_dpop_nonce',
     // billing/invariants: books that do not balance cannot be made from outside.
     'tie_out_failed',
   ];
