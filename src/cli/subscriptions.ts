@@ -34,7 +34,7 @@ export function addSubscriptionCommands(program: Command, io: CliIo): void {
     withBody(subscriptions.command('add').argument('<tenant>', 'who subscribes'))
       .description('Subscribes a tenant to an agent. Every agent in a chain of calls needs one.')
       .option('--agent <agent>', 'provider/agent (needed)')
-      .option('--plan <key>', 'the plan by which it is billed')
+      .option('--plan <key>', 'the plan by which it is billed; set by the operator')
       .option(
         '--scopes <scopes>',
         'the most that its users may do, comma-separated (default: all of the agent’s)',

@@ -43,7 +43,7 @@ export const tenantSchema = z
 
 export const newSubscriptionSchema = z.strictObject({
   agent: agentIdSchema,
-  plan: slugSchema.optional(),
+  plan: slugSchema.optional().openapi({ description: 'By which plan it is billed. Set by the operator' }),
   scopes: z
     .array(callScopeSchema)
     .min(1)

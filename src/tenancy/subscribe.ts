@@ -11,8 +11,8 @@ export type NewSubscription = Pick<Subscription, 'agent'> &
   Partial<Pick<Subscription, 'plan' | 'scopes' | 'audTenant' | 'approver' | 'expiresAt'>>;
 
 /**
- * Without `scopes`: all that the agent publishes now. A cancelled or expired subscription is replaced.
- * Throws `forbidden` (`audTenant` by a tenant), `not_found` (tenant), `agent_not_offered`, `scope_not_offered`,
+ * Without `scopes`: all that the agent publishes now. A cancelled or expired subscription is replaced; by the tenant itself with
+ * the same plan. Throws `forbidden` (`audTenant` or `plan` by a tenant), `not_found` (tenant), `agent_not_offered`, `scope_not_offered`,
  * `unknown_plan`, `invalid_request`, `conflict`.
  */
 export async function subscribe(
@@ -21,11 +21,7 @@ export async function subscribe(
   input: NewSubscription,
   by: Principal,
 ): Promise<Subscription> {
-  // The agent behind it opens that account's data: a tenant that could name it would name another's.
-  if (input.audTenant !== undefined && by.kind !== 'operator')
-    throw new Fault('forbidden', 'Only the operator says under which id a provider knows the tenant.', {
-      fields: [{ path: '/audTenant', message: 'is set by the operator' }],
-    });
+  if (by.kind !== 'operator') refuseOperatorsMembers(input);
   const owner = await requireTenant(context, tenant);
   const now = context.clock.now();
   if (input.expiresAt !== undefined && input.expiresAt <= now)
@@ -45,10 +41,13 @@ export async function subscribe(
     throw new Fault<TenancyErrorCode>('unknown_plan', `There is no plan ${input.plan}.`);
 
   const existing = await context.repository.subscription(tenant, input.agent);
+  // A tenant that ends its subscription and begins another does not get another price by it.
+  const plan = input.plan ?? (by.kind === 'operator' ? undefined : existing?.value.plan);
   if (isLive(existing?.value, now))
     throw new Fault('conflict', `${tenant} is subscribed to ${input.agent} already.`);
   const subscription: Subscription = {
     ...input,
+    ...(plan === undefined ? {} : { plan }),
     id: context.ids.next('sub'),
     tenant,
     scopes: input.scopes ?? published,
@@ -76,6 +75,19 @@ export async function subscribe(
   if (!commit.ok)
     throw new Fault('conflict', 'The subscription was changed by somebody else at the same time.');
   return subscription;
+}
+
+function refuseOperatorsMembers({ audTenant, plan }: NewSubscription): void {
+  // The agent behind it opens that account's data: a tenant that could name it would name another's.
+  if (audTenant !== undefined)
+    throw new Fault('forbidden', 'Only the operator says under which id a provider knows the tenant.', {
+      fields: [{ path: '/audTenant', message: 'is set by the operator' }],
+    });
+  // Who pays does not set the price.
+  if (plan !== undefined)
+    throw new Fault('forbidden', 'Only the operator says by which plan a tenant pays.', {
+      fields: [{ path: '/plan', message: 'is set by the operator' }],
+    });
 }
 
 /** From the next exchange and call on, nothing works under it. Throws `not_found`, `conflict`. */

@@ -86,6 +86,7 @@ describe('a tenant that says it is another', () => {
       call(self, 'POST', '/v1/tenants/acme/subscriptions', { agent, ...more });
     stage.store.written();
     await expect(subscribe({ audTenant: 'globex-account' })).rejects.toThrow(/403 .*"forbidden"/);
+    await expect(subscribe({ plan: 'cheapest' })).rejects.toThrow(/403 .*"forbidden"/);
     expect(stage.store.written()).toEqual(new Set());
     await subscribe({});
     expect(await claims(stage.acme, { audience: agent })).not.toHaveProperty('aud_tenant');

@@ -224,7 +224,7 @@ describe.each(engines)('tenancy routes on $name', (engine) => {
     });
 
     it('subscribes, lists and cancels', async () => {
-      const body = { agent, plan: 'metered', scopes: ['a2a:read'], expiresAt: '2027-01-01T00:00:00Z' };
+      const body = { agent, scopes: ['a2a:read'], expiresAt: '2027-01-01T00:00:00Z' };
       const made = await call('POST', '/v1/tenants/acme/subscriptions', { as: 'acme', body });
       expect(made.status).toBe(201);
       const { id, ...rest } = made.json;
@@ -241,12 +241,24 @@ describe.each(engines)('tenancy routes on $name', (engine) => {
     it.each([
       [{ agent: 'skyways/secret' }, 422, 'agent_not_offered'],
       [{ agent, scopes: ['admin'] }, 422, 'scope_not_offered'],
-      [{ agent, plan: 'none' }, 422, 'unknown_plan'],
+      [{ agent, plan: 'metered' }, 403, 'forbidden'],
+      [{ agent, audTenant: 'globex' }, 403, 'forbidden'],
     ])('answers %j with %i %s', async (body, status, code) => {
       const answer = await unchanged(() =>
         call('POST', '/v1/tenants/acme/subscriptions', { as: 'acme', body }),
       );
       expect(outcome(answer)).toBe(`${status} ${code}`);
+    });
+
+    it('lets the operator name the plan, and the tenant keep it', async () => {
+      const path = '/v1/tenants/acme/subscriptions';
+      const none = { agent, plan: 'none' };
+      expect(outcome(await call('POST', path, { as: 'operator', body: none }))).toBe('422 unknown_plan');
+      const made = await call('POST', path, { as: 'operator', body: { agent, plan: 'metered' } });
+      expect(made.json).toMatchObject({ plan: 'metered' });
+      await call('DELETE', `${path}/${String(made.json['id'])}`, { as: 'acme' });
+      const again = await call('POST', path, { as: 'acme', body: { agent } });
+      expect([again.status, again.json['plan']]).toEqual([201, 'metered']);
     });
 
     it('answers 409 to a second live subscription, 404 to what is not there', async () => {
