@@ -1,7 +1,7 @@
 // The direction in which imports may go. Lower knows nothing of higher:
-// kernel <- config, storage, events, outbound, telemetry <- api, audit <- operations, tenancy, registry <- trust <- billing <- broker <- http, cli <- main
+// kernel <- config, storage, events, outbound, telemetry <- api, audit <- operations, tenancy, registry <- policy <- trust <- billing <- broker <- http, cli <- main
 
-const rooms = 'audit|operations|tenancy|registry|trust|billing|broker';
+const rooms = 'audit|operations|tenancy|registry|policy|trust|billing|broker';
 
 /** @param {string} room @param {string} above */
 const below = (room, above, comment) => ({
@@ -37,23 +37,28 @@ export default {
     below('api', `${rooms}|http|cli|kit`, 'What all routes share may not depend on one of them.'),
     below(
       'audit',
-      'operations|tenancy|registry|trust|billing|broker|http|cli|kit',
+      'operations|tenancy|registry|policy|trust|billing|broker|http|cli|kit',
       'Every room writes audit entries, so audit reads none of them.',
     ),
     below(
       'operations',
-      'tenancy|registry|trust|billing|broker|http|cli|kit',
+      'tenancy|registry|policy|trust|billing|broker|http|cli|kit',
       'The operator looks at the broker itself, not at the business that it does.',
     ),
     below(
       'tenancy',
-      'operations|registry|trust|billing|broker|http|cli|kit',
+      'operations|registry|policy|trust|billing|broker|http|cli|kit',
       'Tenants exist without agents; facts of agents are handed in by main.',
     ),
     below(
       'registry',
-      'operations|tenancy|trust|billing|broker|http|cli|kit',
+      'operations|tenancy|policy|trust|billing|broker|http|cli|kit',
       'Agents exist without tenants; signing is handed in by main.',
+    ),
+    below(
+      'policy',
+      'operations|trust|billing|broker|http|cli|kit',
+      'Policies judge facts that they are handed; who may call whom without them is for trust to say.',
     ),
     below(
       'trust',

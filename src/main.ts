@@ -21,6 +21,8 @@ import { createOperations } from './operations/index.ts';
 import { operationsRoutes } from './operations/routes.ts';
 import { createOutbound } from './outbound/index.ts';
 import type { Outbound } from './outbound/port.ts';
+import { createPolicies } from './policy/index.ts';
+import { policyRoutes } from './policy/routes.ts';
 import { createRegistry } from './registry/index.ts';
 import { registryRoutes } from './registry/routes.ts';
 import { openStore } from './storage/open-store.ts';
@@ -96,11 +98,13 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     agents: registry,
     plans: { exists: (key) => billing.planExists(key) },
   });
+  const policies = await createPolicies({ ...base, registry, tenancy });
   const trust = createTrust({
     ...base,
     keys,
     registry,
     tenancy,
+    policies,
     dpopPolicy: {
       required: config.BROKER_DPOP === 'required',
       nonceRequired: config.BROKER_DPOP_NONCES === 'required',
@@ -137,6 +141,7 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
       registryRoutes(registry, config.BROKER_URL),
       tenancyRoutes(tenancy),
       trustRoutes(trust, { brokerUrl: config.BROKER_URL, keys, registry }),
+      policyRoutes(policies, () => clock.now()),
       gatewayRoutes(),
       billingRoutes(billing, () => clock.now()),
       auditRoutes(base.audit),

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../kernel/canonical-json.ts';
 import { sha256 } from '../kernel/digest.ts';
 import type { JsonValue } from '../kernel/json.ts';
+import type { Party } from '../kernel/principal.ts';
 
 /** One decision or change. Never holds a token, a key or an assertion: ids and digests of them at most. */
 export interface AuditEntry {
@@ -21,6 +22,8 @@ export interface AuditEntry {
   readonly detail?: Readonly<Record<string, JsonValue>>;
   /** Inputs that tell of other parties, such as that an id is somebody else's: the operator alone reads them. */
   readonly restricted?: Readonly<Record<string, JsonValue>>;
+  /** Inputs that are one party's own, such as which of its policies decided: others who read the entry do not see them. */
+  readonly own?: Readonly<Partial<Record<Party, Readonly<Record<string, JsonValue>>>>>;
 }
 
 /** An entry as it is stored. */

@@ -41,6 +41,7 @@ const storedEntrySchema = auditEntrySchema
   .extend({
     at: z.int().openapi({ description: 'Epoch milliseconds, as it is hashed' }),
     restricted: z.record(z.string(), z.unknown()).optional(),
+    own: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
     chain: z
       .object({
         log: z.string(),
@@ -129,8 +130,9 @@ function defined(query: z.output<typeof filterSchema> | z.output<typeof pageQuer
 }
 
 function present(page: Page<AuditRecord>, to: Principal) {
-  const items = page.items.map(({ value: { detail, restricted, chain: _, ...entry } }) => {
-    const shown = to.kind === 'operator' ? { ...detail, ...restricted } : detail;
+  const items = page.items.map(({ value: { detail, restricted, own, chain: _, ...entry } }) => {
+    const more = to.kind === 'operator' ? restricted : own?.[to.owner];
+    const shown = more === undefined ? detail : { ...detail, ...more };
     return {
       ...entry,
       at: new Date(entry.at).toISOString(),

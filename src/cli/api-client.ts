@@ -5,7 +5,7 @@ import { refusal } from './refusal.ts';
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export interface ApiRequest {
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Made with {@link apiPath}. */
   readonly path: string;
   readonly query?: Query;

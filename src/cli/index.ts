@@ -19,6 +19,7 @@ import { addKeyCommands } from './keys.ts';
 import { addMeterCommands } from './meters.ts';
 import { addOpenApiCommand } from './openapi.ts';
 import { addMigrateCommand } from './migrate.ts';
+import { addPolicyCommands } from './policies.ts';
 import { addPriceCommands } from './prices.ts';
 import { addProviderCommands } from './providers.ts';
 import { reportFailure } from './report-failure.ts';
@@ -74,6 +75,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   addClientCommands(program, io);
   addAgreementCommands(program, io);
   addDelegationCommands(program, io);
+  addPolicyCommands(program, io);
   addKeyCommands(program, io);
   addTokenCommands(program, io);
   program.commandsGroup('Usage and money:');

@@ -71,6 +71,15 @@ const ofClient = (data: { readonly client: string }) => `client:${data.client}`;
 const agreement = { agreement: id, from: party, to: party };
 const ofAgreement = (data: { readonly agreement: string }) => `agreement:${data.agreement}`;
 
+const policy = {
+  policy: id.describe('Among its owner’s'),
+  owner: z.union([z.literal('operator'), party]),
+  effect: z.enum(['permit', 'forbid']),
+  enabled: z.boolean(),
+};
+const ofPolicy = (data: { readonly owner: string; readonly policy: string }) =>
+  `policy:${data.owner}/${data.policy}`;
+
 const ofPeriod = (data: { readonly period: string }) => `period:${data.period}`;
 
 export const catalogue = {
@@ -134,6 +143,10 @@ export const catalogue = {
     { delegation: id, txn: id, tenant: id, provider: id, agent: id.describe('provider/agent') },
     (data) => `delegation:${data.delegation}`,
   ),
+
+  'policy.created.v1': event('There is a new policy', policy, ofPolicy),
+  'policy.changed.v1': event('A policy’s text changed, or it was enabled or disabled', policy, ofPolicy),
+  'policy.deleted.v1': event('A policy is gone; these are its last words', policy, ofPolicy),
 
   'key.rotated.v1': event(
     'The broker has a new signing key',

@@ -16,6 +16,7 @@ const sections = [
     description: 'Companies in whose name agents are called, and what they are subscribed to',
   },
   { name: 'Trust', description: 'Issuers, clients, agreements between companies, and tokens' },
+  { name: 'Policies', description: 'Rules of the operator and of parties, on top of the built-in ones' },
   { name: 'Gateway', description: 'Calls from agent to agent, over A2A' },
   { name: 'Usage', description: 'What was used, as the broker saw it and as providers report it' },
   { name: 'Prices', description: 'Plans of tenants and contracts with providers' },

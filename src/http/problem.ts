@@ -3,6 +3,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { HttpEnv } from '../api/env.ts';
 import { billingErrors } from '../billing/index.ts';
 import { type CommonErrorCode, Fault } from '../kernel/fault.ts';
+import { policyErrors } from '../policy/index.ts';
 import { registryErrors } from '../registry/index.ts';
 import { StorageError } from '../storage/port.ts';
 import { tenancyErrors } from '../tenancy/index.ts';
@@ -32,6 +33,7 @@ export const problemKinds: Readonly<Record<string, ProblemKind>> = {
   ...commonErrors,
   ...registryErrors,
   ...tenancyErrors,
+  ...policyErrors,
   ...trustErrors,
   ...billingErrors,
 };

@@ -6,6 +6,7 @@ export type IdPrefix =
   | 'prv'
   | 'cli'
   | 'agr'
+  | 'pol'
   | 'sub'
   | 'trs'
   | 'dep'

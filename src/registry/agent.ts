@@ -63,7 +63,7 @@ export interface Agent {
 /** What the gateway and the token endpoint need to know of an agent. */
 export interface CallableAgent extends Pick<
   Agent,
-  'id' | 'provider' | 'status' | 'scopes' | 'streaming' | 'deployments'
+  'id' | 'provider' | 'status' | 'scopes' | 'streaming' | 'skills' | 'deployments'
 > {
   readonly providerStatus: Provider['status'];
 }

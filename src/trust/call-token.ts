@@ -1,6 +1,7 @@
 import { epochSeconds } from '../kernel/clock.ts';
 import { sha256 } from '../kernel/digest.ts';
 import type { JsonValue } from '../kernel/json.ts';
+import type { AuthenticationContext } from './authentication-context.ts';
 import type { TrustContext } from './deps.ts';
 import { idJagSeconds, idJagType } from './id-jag.ts';
 import { signJwt } from './jwt.ts';
@@ -24,6 +25,7 @@ export interface CallTokenInput {
   readonly depth: number;
   readonly maxDepth?: number | undefined;
   readonly origin: Delegation['origin'];
+  readonly authentication: AuthenticationContext;
   readonly txn: string;
   readonly parent?: Delegation | undefined;
   readonly chain: Delegation['chain'];
@@ -77,6 +79,7 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
     act: input.act as unknown as JsonValue,
     ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
     txn: input.txn,
+    ...input.authentication,
     tctx: {
       v: tenantContextVersion,
       tier: tenant.tier,

@@ -3,6 +3,7 @@ import type { Events } from '../events/port.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Outbound } from '../outbound/port.ts';
+import type { Policies } from '../policy/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Store } from '../storage/port.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -30,6 +31,7 @@ export interface TrustDeps {
     Tenancy,
     'getTenant' | 'findSubscription' | 'blockUser' | 'unblockUser' | 'isUserBlocked' | 'listBlockedUsers'
   >;
+  readonly policies: Pick<Policies, 'decideExchange'>;
 }
 
 export interface TrustContext extends TrustDeps {

@@ -1,6 +1,7 @@
 import { epochSeconds } from '../kernel/clock.ts';
 import { sha256 } from '../kernel/digest.ts';
 import { partyId, partyKind } from '../kernel/principal.ts';
+import { type AuthenticationContext, readAuthentication } from './authentication-context.ts';
 import type { TrustContext } from './deps.ts';
 import type { DpopProof } from './dpop-proof.ts';
 import { readForeignActors, requireMayAct } from './foreign-claims.ts';
@@ -30,6 +31,7 @@ export interface Subject {
   readonly parent?: Delegation;
   /** The actors so far, newest first. */
   readonly act?: Actor;
+  readonly authentication: AuthenticationContext;
 }
 
 /** Throws `invalid_request`, `temporarily_unavailable`. */
@@ -75,6 +77,7 @@ export function subjectOf({ brokerUrl }: TrustContext, token: IssuerToken, clien
     origin: { issuer, subject: token.subject },
     expiresAt: token.expiresAt,
     scope: token.scope,
+    authentication: readAuthentication(token.claims),
     ...(act === undefined ? {} : { act }),
   };
 }
@@ -108,6 +111,7 @@ async function continueDelegation(
     parent,
     // Signed by us, so the form is ours.
     act: act as unknown as Actor,
+    authentication: readAuthentication(parent.claims),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Deployment } from '../registry/index.ts';
 import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { CallContext } from './call-context.ts';
 import { mintCallToken } from './call-token.ts';
+import { readAuthentication } from './authentication-context.ts';
 import type { TrustContext } from './deps.ts';
 import type { Actor } from './model.ts';
 import type { Standing } from './standing.ts';
@@ -44,6 +45,7 @@ export function createUpstreamTokens(context: TrustContext) {
       depth: delegation.depth,
       maxDepth: delegation.maxDepth,
       origin: delegation.origin,
+      authentication: readAuthentication(delegation.claims),
       txn: delegation.txn,
       parent: delegation,
       chain: { ...delegation.chain, delegations: [...delegation.chain.delegations, delegation.id] },

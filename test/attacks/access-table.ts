@@ -67,6 +67,12 @@ const narrowed = (call: string, path: string, owner: Aimed['owner']): Aimed => (
 });
 const anybody = (call: string, path: string): Aimed => ({ call, access: 'anybody', path, owner: undefined });
 
+const openPolicy = 'permit(principal, action, resource);';
+const trial = {
+  principal: { client: 'globex-app', owner: 'tenant:globex' },
+  resource: { agent: 'lodging/hotels' },
+  context: { tenant: 'globex' },
+};
 const hotels = '/v1/agents/lodging/hotels';
 const key = (jwk: unknown) => ({ jwks: { keys: [jwk] } });
 
@@ -175,6 +181,21 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
   anybody('GET /v1/delegations', '/v1/delegations?txn=TRANSACTION'),
   hidden('GET /v1/delegations/{delegation}', '/v1/delegations/DELEGATION', 'tenant'),
   hidden('POST /v1/delegations/{delegation}/revoke', '/v1/delegations/DELEGATION/revoke', 'tenant', reason),
+  tenant('POST /v1/policies', '/v1/policies', { owner: 'tenant:globex', text: openPolicy }),
+  provider('POST /v1/policies', '/v1/policies', { owner: 'provider:lodging', text: openPolicy }),
+  operator('POST /v1/policies', '/v1/policies', { owner: 'operator', text: openPolicy }),
+  tenant('GET /v1/policies', '/v1/policies?owner=tenant:globex'),
+  provider('GET /v1/policies', '/v1/policies?owner=provider:lodging'),
+  operator('GET /v1/policies', '/v1/policies?owner=operator'),
+  tenant('GET /v1/policies/{policy}', '/v1/policies/guard?owner=tenant:globex'),
+  operator('GET /v1/policies/{policy}', '/v1/policies/guard?owner=operator'),
+  tenant('PUT /v1/policies/{policy}', '/v1/policies/guard?owner=tenant:globex', { text: openPolicy }),
+  operator('PUT /v1/policies/{policy}', '/v1/policies/guard?owner=operator', { text: openPolicy }),
+  tenant('DELETE /v1/policies/{policy}', '/v1/policies/guard?owner=tenant:globex'),
+  operator('DELETE /v1/policies/{policy}', '/v1/policies/guard?owner=operator'),
+  tenant('POST /v1/policies/check', '/v1/policies/check', { owner: 'tenant:globex', ...trial }),
+  operator('POST /v1/policies/check', '/v1/policies/check', { owner: 'operator', ...trial }),
+  anybody('GET /v1/policies/schema', '/v1/policies/schema'),
   provider('GET /v1/usage/quarantine', '/v1/usage/quarantine?provider=lodging'),
   narrowed('GET /v1/usage', '/v1/usage?provider=lodging', 'provider'),
   narrowed('GET /v1/usage', '/v1/usage?tenant=globex', 'tenant'),

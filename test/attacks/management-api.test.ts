@@ -43,6 +43,12 @@ beforeAll(async () => {
   await (
     await openLine({ ...stage.market, agent: lodging.agent }, stage.globex, callToken)
   ).call('SendMessage', say('hi'));
+  for (const owner of ['operator', 'tenant:globex'])
+    await call(stage, 'POST', '/v1/policies', {
+      id: 'guard',
+      owner,
+      text: 'permit(principal, action, resource);',
+    });
   const period = new Date().toISOString().slice(0, 7);
   await call(stage, 'POST', `/v1/billing/periods/${period}/close`, { early: true });
 

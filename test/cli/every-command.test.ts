@@ -175,6 +175,29 @@ it('does everything that the management API can: each command calls it, each cal
     expect([command, outcome.code]).toEqual([command, command === 'verify' ? 3 : 0]);
   }
   await site.close();
+  // Policies.
+  const closed = await file(
+    'closed.cedar',
+    'forbid(principal, action, resource) when { context.depth > 1 };',
+  );
+  const trial = '--client acme-app --client-owner tenant:acme --agent skyways/flights --tenant acme';
+  await text(
+    `policies create --id one-hop --owner tenant:acme --text-file ${closed} --description "One hop"`,
+  );
+  expect(await text('policies list --owner tenant:acme')).toMatch(
+    /^one-hop +tenant:acme +forbid +true +One hop$/m,
+  );
+  expect(await text(`policies check ${trial}`)).toMatch(/^decision +allow\ntenant:acme +not forbidden$/m);
+  const shut = await file('shut.cedar', 'forbid(principal, action, resource);');
+  expect(await text(`policies check ${trial} --owner tenant:acme --draft-file ${shut}`)).toMatch(
+    /^decision +refuse\ntenant:acme +forbidden: draft$/m,
+  );
+  await text(`policies update one-hop --owner tenant:acme --text-file ${shut} --disabled`);
+  expect(await text('policies show one-hop --owner tenant:acme')).toMatch(/^enabled +false$/m);
+  await text('policies delete one-hop --owner tenant:acme');
+  expect(await text('policies schema')).toContain('entity Tenant;');
+  const bad = await run(`policies create --text-file ${jwks}`);
+  expect([bad.code, bad.err]).toEqual([3, expect.stringMatching(/text: line 1, column 1: unexpected/)]);
 
   const pair = `${jwks}.new`;
   await text(`keys create --private ${pair}.jwk --public ${pair}.jwks.json`);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { pages } from '../../scripts/docs/pages.ts';
+import { documents, pages } from '../../scripts/docs/pages.ts';
 import { exitCodes } from '../../src/cli/failure.ts';
 import { createProgram } from '../../src/cli/index.ts';
 import { variables } from '../../src/config/variables.ts';
@@ -20,6 +20,10 @@ describe.each(pages)('$path', ({ path, make }) => {
     expect(links.length).toBeGreaterThan(5);
     expect(links.filter((anchor) => !headings.includes(anchor ?? ''))).toEqual([]);
   });
+});
+
+it.each(documents)('$path is what the code says now: if not, run `npm run docs`', async ({ path, make }) => {
+  expect(await readFile(path, 'utf8')).toBe(make());
 });
 
 it('names every variable, every command and every exit code', async () => {

@@ -186,6 +186,18 @@ describe('what the use cases report', { shuffle: false }, () => {
     const { id } = await operator<{ id: string }>('POST', '/v1/agreements', sides);
     await operator('POST', `/v1/agreements/${id}/revoke`, { reason: 'over' });
     await operator('POST', `/v1/agreements/${id}/revoke`, { reason: 'over' });
+    const text = 'forbid(principal, action, resource) when { context.depth > 3 };';
+    await operator('POST', '/v1/policies', { id: 'p', owner, text });
+    const policy = '/v1/policies/p?owner=provider:railways';
+    await operator('PUT', policy, { text, description: 'Only said in other words' });
+    await operator('PUT', policy, { text, enabled: false });
+    await operator('DELETE', policy);
+    const told = { policy: 'p', owner, effect: 'forbid' };
+    expect(await story('policy:provider:railways/p', 3)).toEqual([
+      ['1 policy.created.v1', { ...told, enabled: true }],
+      ['2 policy.changed.v1', { ...told, enabled: false }],
+      ['3 policy.deleted.v1', { ...told, enabled: false }],
+    ]);
     expect(await story(`agreement:${id}`, 2)).toEqual([
       ['1 agreement.made.v1', { agreement: id, ...sides }],
       ['2 agreement.revoked.v1', { agreement: id, ...sides }],

@@ -9,6 +9,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { createEvents } from '../../src/events/write-event.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
 import { createOutbound } from '../../src/outbound/index.ts';
+import { createPolicies } from '../../src/policy/index.ts';
 import { createRegistry } from '../../src/registry/index.ts';
 import { registryRoutes } from '../../src/registry/routes.ts';
 import { openMemoryStore } from '../../src/storage/memory/index.ts';
@@ -53,7 +54,8 @@ export async function openTrustRoom(): Promise<TrustRoom> {
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
   const plans = { exists: () => Promise.resolve(false) };
   const tenancy = createTenancy({ ...base, agents: registry, plans });
-  const trust = createTrust({ ...base, keys, registry, tenancy });
+  const policies = await createPolicies({ ...base, registry, tenancy });
+  const trust = createTrust({ ...base, keys, registry, tenancy, policies });
   // Nobody is billed here.
   const billing = { observe: () => Promise.resolve({ ok: true } as const) };
   gateway = createGateway({ ...base, trust, billing, random: Math.random });

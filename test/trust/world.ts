@@ -6,6 +6,7 @@ import { systemIds } from '../../src/kernel/ids.ts';
 import type { Principal } from '../../src/kernel/principal.ts';
 import { createOutbound } from '../../src/outbound/index.ts';
 import type { Outbound } from '../../src/outbound/port.ts';
+import { createPolicies, type Policies } from '../../src/policy/index.ts';
 import { createRegistry, type Registry } from '../../src/registry/index.ts';
 import type { Store } from '../../src/storage/port.ts';
 import { createLog } from '../../src/telemetry/log.ts';
@@ -24,6 +25,7 @@ export interface TrustWorld {
   readonly again: () => Trust;
   readonly registry: Registry;
   readonly tenancy: Tenancy;
+  readonly policies: Policies;
   readonly audit: Audit;
   readonly events: Events;
   readonly keys: Awaited<ReturnType<typeof createKeys>>;
@@ -53,12 +55,14 @@ export async function openTrust(engine: TestEngine, options: WorldOptions = {}):
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });
   const plans = { exists: () => Promise.resolve(false) };
   const tenancy = createTenancy({ ...base, agents: registry, plans });
-  const again = () => createTrust({ ...base, keys, registry, tenancy });
+  const policies = await createPolicies({ ...base, registry, tenancy });
+  const again = () => createTrust({ ...base, keys, registry, tenancy, policies });
   return {
     trust: again(),
     again,
     registry,
     tenancy,
+    policies,
     audit,
     events,
     keys,

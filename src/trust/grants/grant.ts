@@ -39,4 +39,6 @@ export type Grant = (
   note: RefusalNote,
 ) => Promise<Issued>;
 
-export type RefusalNote = { -readonly [K in 'tenant' | 'provider' | 'agent' | 'txn']?: string };
+export type RefusalNote = {
+  -readonly [K in 'tenant' | 'provider' | 'agent' | 'txn' | 'restricted' | 'own']?: AuditEntry[K];
+};

@@ -17,6 +17,7 @@ import {
   type Delegation,
 } from '../model.ts';
 import { recent } from '../recent-facts.ts';
+import { requirePolicy } from '../require-policy.ts';
 import { invalidTarget, requireReachable, resolveTarget, type Target } from '../resolve-target.ts';
 import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
 import type { Subject } from '../subject.ts';
@@ -41,7 +42,8 @@ export interface CallGrant {
 
 /**
  * What every grant that ends in a token for an agent has in common. The order is part of the design: each phase may rely on
- * those before it, and none can be skipped: depth → target → standing → output → agreement → scope → mint.
+ * those before it, and none can be skipped: depth → target → standing → output → agreement → scope → policy →
+ * mint.
  */
 export async function issueCallToken(
   context: TrustContext,
@@ -73,6 +75,13 @@ export async function issueCallToken(
   const scope = narrowScope(request, subject, client, standing, agreement);
   if (subject.expiresAt <= epochSeconds(context.clock)) throw refusedToken('token_expired', subjectError);
 
+  const chain = extendChain(subject.parent, client, target.agentId, agreement);
+  const decided = await requirePolicy(
+    context,
+    { client, standing, subject, scope, depth, chain, agreement: agreement?.id },
+    note,
+  );
+
   const { token, delegation } = mintCallToken(context, {
     standing,
     audience: target.audience,
@@ -84,9 +93,10 @@ export async function issueCallToken(
     depth,
     maxDepth,
     origin: subject.origin,
+    authentication: subject.authentication,
     txn: subject.parent?.txn ?? context.ids.next('txn'),
     parent: subject.parent,
-    chain: extendChain(subject.parent, client, target.agentId, agreement),
+    chain,
     jkt: request.proof?.jkt,
     notAfter: subject.expiresAt,
   });
@@ -116,6 +126,7 @@ export async function issueCallToken(
         agreement: agreement?.id ?? null,
         ...(idJag === undefined ? {} : { authorizationServer: idJag.authorizationServer }),
       },
+      ...decided,
     },
   };
 }

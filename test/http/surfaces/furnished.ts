@@ -80,6 +80,10 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     grantTypes: ['client_credentials'],
     scopes: ['usage:write'],
   });
+  await call(market, 'POST', '/v1/policies', {
+    id: 'one-hop',
+    text: 'forbid(principal, action, resource) when { context.depth > 4 };',
+  });
   const first = async (path: string) => (await itemsOf(market, path))[0]?.['id'] ?? '';
   const ids: Readonly<Record<string, string>> = {
     provider: 'skyways',
@@ -91,6 +95,7 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     deployment: await first('/v1/agents/skyways/flights/deployments'),
     subscription: await first('/v1/tenants/acme/subscriptions'),
     plan: 'basic',
+    policy: 'one-hop',
     period: month,
     step: 'enable',
     event: 'evt_unknown',

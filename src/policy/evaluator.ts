@@ -1,0 +1,55 @@
+import type { Log } from '../telemetry/log.ts';
+import { CedarFailure, type CedarInstance, createCedarRuntime, schemaName } from './cedar.ts';
+import { cedarRequest } from './cedar-request.ts';
+import type { ExchangeFacts } from './exchange-facts.ts';
+import { parse } from './parsed-sets.ts';
+import type { PolicySet } from './policy.ts';
+import { checkText, type TextProblem } from './check-text.ts';
+import type { Result } from '../kernel/result.ts';
+import type { Effect } from './policy.ts';
+import { judge, unanswered, type Verdict } from './verdict.ts';
+
+export interface Evaluator {
+  /** What this owner's enabled policies say. `version` names this state of the set, so that it is parsed once. */
+  evaluate(set: PolicySet, facts: ExchangeFacts, version: string): Verdict;
+  /** The same for a set that is nowhere stored; nothing of it is kept. */
+  evaluateDraft(set: PolicySet, facts: ExchangeFacts): Verdict;
+  /** What a policy does, or what is wrong with it. */
+  checkText(text: string): Result<Effect, TextProblem>;
+  /** Whether Cedar is in memory. */
+  isLoaded(): boolean;
+}
+
+const draftName = 'draft';
+
+export function createEvaluator(log: Log): Evaluator {
+  const runtime = createCedarRuntime(log);
+
+  function ask(set: PolicySet, facts: ExchangeFacts, nameOf: (instance: CedarInstance) => string): Verdict {
+    try {
+      return runtime.run((instance) => {
+        const answer = instance.cedar.statefulIsAuthorized({
+          ...cedarRequest(facts),
+          preparsedSchemaName: schemaName,
+          validateRequest: true,
+          preparsedPolicySetId: nameOf(instance),
+        });
+        return judge(set, answer);
+      });
+    } catch (error) {
+      if (error instanceof CedarFailure) return unanswered(set, 'The evaluator broke.');
+      throw error;
+    }
+  }
+
+  return {
+    evaluate: (set, facts, version) => ask(set, facts, ({ parsed }) => parsed.nameOf(set, version)),
+    evaluateDraft: (set, facts) =>
+      ask(set, facts, ({ cedar }) => {
+        parse(cedar, draftName, set.active);
+        return draftName;
+      }),
+    checkText: (text) => checkText(runtime, text),
+    isLoaded: () => runtime.isLoaded(),
+  };
+}
