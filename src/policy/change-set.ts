@@ -29,7 +29,7 @@ export interface VersionedPolicy {
 
 const attempts = 5;
 /** What a record may have, with room for its key. */
-const maxSetBytes = 320_000;
+export const maxSetBytes = 320_000;
 
 /**
  * Writes a policy, the owner's set that exchanges read, audit and event in one commit. Other policies of the owner may change at the same

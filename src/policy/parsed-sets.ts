@@ -3,7 +3,7 @@ import type { ActivePolicy, PolicySet } from './policy.ts';
 export type Cedar = typeof import('@cedar-policy/cedar-wasm/nodejs');
 
 /** Over all owners: about 30 MB for a thousand policies. */
-const maxParsed = 2000;
+export const maxParsed = 2000;
 
 interface Slot {
   readonly name: string;

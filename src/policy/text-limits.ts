@@ -2,8 +2,8 @@
  * Cedar parses, checks and evaluates by recursion, on a stack of a megabyte; what overflows it ends the evaluator. What recursion goes into
  * is bounded far above what anybody writes, and at most two thirds of what it can take; a test measures that. Long lists cost no depth.
  */
-const maxNesting = 24;
-const maxSteps = 60;
+export const maxNesting = 24;
+export const maxSteps = 60;
 const maxTokens = 1500;
 
 /** Strings and comments are one token each, as in Cedar. What is not closed is counted by the character: more, never fewer. */

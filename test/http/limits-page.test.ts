@@ -4,6 +4,10 @@ import { maxRequestBytes } from '../../src/broker/read-body.ts';
 import { maxEventBytes } from '../../src/broker/sse-events.ts';
 import { maxAnswerBytes, upstreamTimes } from '../../src/broker/upstream.ts';
 import { serverLimits } from '../../src/http/server.ts';
+import { maxNesting, maxSteps } from '../../src/policy/text-limits.ts';
+import { maxParsed } from '../../src/policy/parsed-sets.ts';
+import { maxPoliciesPerOwner, maxTextBytes } from '../../src/policy/policy.ts';
+import { maxSetBytes } from '../../src/policy/change-set.ts';
 import { maxCardBytes } from '../../src/registry/card.ts';
 
 const seconds = (ms: number) => `${ms / 1000} s`;
@@ -22,6 +26,10 @@ it.each([
   ['an agent’s answer', megabytes(maxAnswerBytes)],
   ['one event of an agent’s stream', megabytes(maxEventBytes)],
   ['a card, a key set', kilobytes(maxCardBytes)],
+  ['a policy; its nesting', `${kilobytes(maxTextBytes)}; ${maxNesting}, ${maxSteps}`],
+  ['enabled policies of an owner', `${maxSetBytes / 1000} KB`],
+  ['policies of an owner', String(maxPoliciesPerOwner)],
+  ['policies of several owners', maxParsed.toLocaleString('en')],
   ['waiting for one of them', seconds(upstreamTimes.queue)],
   ['an agent’s whole answer', minutes(upstreamTimes.whole)],
   ['an agent’s stream without', minutes(upstreamTimes.silence)],
