@@ -1,4 +1,4 @@
-/** The part of `oidc-provider` that the examples use; the package has no types of its own. */
+/** The part of `oidc-provider` that the examples and tests use; the package has no types of its own. */
 declare module 'oidc-provider' {
   import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
@@ -17,6 +17,7 @@ declare module 'oidc-provider' {
 
   export interface Grant {
     addOIDCScope(scope: string): void;
+    addResourceScope(resource: string, scope: string): void;
     save(): Promise<string>;
   }
 
@@ -25,6 +26,8 @@ declare module 'oidc-provider' {
     type: string;
     readonly oidc: {
       readonly client?: { readonly clientId: string };
+      readonly params?: Readonly<Record<string, string | undefined>>;
+      entity(name: string, value: unknown): void;
       readonly session?: { readonly accountId?: string };
     };
   }
@@ -38,9 +41,14 @@ declare module 'oidc-provider' {
     readonly enabledJWA?: Readonly<Record<string, readonly string[]>>;
     readonly ttl?: Readonly<Record<string, number>>;
     readonly features?: Readonly<Record<string, object>>;
+    readonly fetch?: (url: URL | string) => Promise<Response>;
     readonly clientBasedCORS?: () => boolean;
     readonly renderError?: (ctx: RequestContext, out: { readonly error: string }) => void;
     readonly findAccount?: (ctx: RequestContext, id: string) => Account | undefined;
+    readonly extraTokenClaims?: (
+      ctx: RequestContext,
+      token: object,
+    ) => Readonly<Record<string, unknown>> | undefined;
     readonly loadExistingGrant?: (ctx: RequestContext) => Promise<Grant | undefined>;
     readonly interactions?: {
       readonly url: (ctx: RequestContext, interaction: { readonly uid: string }) => string;
@@ -50,11 +58,24 @@ declare module 'oidc-provider' {
   export const errors: {
     /** RFC 8707 §2 */
     readonly InvalidTarget: new () => Error;
+    readonly InvalidGrant: new (detail: string) => Error;
   };
 
   export class Provider {
     constructor(issuer: string, configuration: Configuration);
     readonly Grant: new (properties: { readonly clientId: string; readonly accountId: string }) => Grant;
+    readonly AccessToken: new (properties: {
+      readonly accountId: string;
+      readonly client: unknown;
+      readonly gty: string;
+      readonly scope: string;
+    }) => { resourceServer: unknown; save(): Promise<string> };
+    readonly ResourceServer: new (resource: string, facts: ResourceServer) => object;
+    registerGrantType(
+      name: string,
+      handler: (ctx: RequestContext) => Promise<void>,
+      parameters: readonly string[],
+    ): void;
     callback(): RequestListener;
     interactionDetails(
       req: IncomingMessage,

@@ -22,6 +22,13 @@ export class Browser {
     return result;
   }
 
+  /** For a user who is signed in already. Gives the app's address with what the issuer added to it. */
+  async arrive(url: URL): Promise<URL> {
+    const result = await this.#follow(url, {});
+    if (result instanceof URL) return result;
+    throw new Error(`A page was shown: ${result.html.slice(0, 200)}`);
+  }
+
   /** Sends the page's form. Gives the app's address with what the issuer added to it. */
   async submit(page: Page, fields: Readonly<Record<string, string>>): Promise<URL> {
     const action = /<form method="post" action="([^"]+)"/.exec(page.html)?.[1];

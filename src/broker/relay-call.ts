@@ -1,7 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readAuthorization } from '../kernel/authorization.ts';
 import { chooseDeployment, type Deployment } from '../registry/index.ts';
-import type { CallContext, Possession, Standing } from '../trust/index.ts';
+import {
+  type CallContext,
+  type Possession,
+  type Standing,
+  type UpstreamToken,
+  UpstreamTokenError,
+} from '../trust/index.ts';
 import type { Call, Caller, RequestId } from './call.ts';
 import type { GatewayContext } from './deps.ts';
 import type { Method } from './methods.ts';
@@ -35,7 +41,7 @@ export async function relayCall(
   const home = await requireOwnership(context, caller, standing, request);
   const deployment = chooseWhere(context, standing, home);
   await claimContext(context, caller, standing, request, deployment);
-  const upstream = await context.trust.upstreamToken(caller.context, standing, deployment);
+  const upstream = await upstreamToken(context, caller, standing, deployment);
   const call: Call = {
     ...caller,
     callId: context.ids.next('call'),
@@ -146,6 +152,21 @@ async function claimContext(
     const [winner] = await context.ownership.find(caller.agentId, [id]);
     if (winner?.tenant !== standing.tenant.id)
       throw new Refusal('TASK_NOT_FOUND', { detail: { foreign: true } });
+  }
+}
+
+/** What the agent is shown: a token of ours, or of its provider's own authorization server. */
+async function upstreamToken(
+  context: GatewayContext,
+  caller: Caller,
+  standing: Standing,
+  deployment: Deployment,
+): Promise<UpstreamToken> {
+  try {
+    return await context.trust.upstreamToken(caller.context, standing, deployment);
+  } catch (error) {
+    if (!(error instanceof UpstreamTokenError)) throw error;
+    throw new Refusal(error.reason, { detail: error.detail, cause: error });
   }
 }
 

@@ -33,6 +33,7 @@ interface NewDeployment extends BodyOptions {
   readonly upstreamTenant?: string;
   readonly resource?: string;
   readonly authorizationServer?: string;
+  readonly brokerClientId?: string;
   readonly weight?: number;
 }
 
@@ -41,6 +42,7 @@ interface DeploymentChange extends BodyOptions {
   readonly weight?: number;
   readonly region?: string;
   readonly authorizationServer?: string;
+  readonly brokerClientId?: string;
 }
 
 export function addDeploymentCommands(agents: Command, io: CliIo): void {
@@ -63,6 +65,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
       .option('--upstream-tenant <id>', 'A2A’s own `tenant`, a key for routing behind that address')
       .option('--resource <uri>', 'audience of tokens for it (default: its URL)')
       .option('--authorization-server <issuer>', 'of the provider, when it takes that one’s tokens')
+      .option('--broker-client-id <id>', 'the broker’s own id there (default: the broker’s issuer)')
       .option('--weight <count>', 'its share of new tasks among equals (1 to 1000)', integer)
       .action(
         async (
@@ -76,6 +79,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
             upstreamTenant,
             resource,
             authorizationServer,
+            brokerClientId,
             weight,
             ...options
           }: NewDeployment,
@@ -89,6 +93,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
             upstreamTenant,
             resource,
             authorizationServer,
+            brokerClientId,
             weight,
           };
           await showOne(io, options, {
@@ -116,11 +121,19 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
         '--authorization-server <issuer>',
         'of the provider, when it takes that one’s tokens; none: the broker’s',
       )
+      .option('--broker-client-id <id>', 'the broker’s own id there (default: the broker’s issuer)')
       .action(
         async (
           agent: AgentId,
           deployment: string,
-          { state, weight, region, authorizationServer: server, ...options }: DeploymentChange,
+          {
+            state,
+            weight,
+            region,
+            authorizationServer: server,
+            brokerClientId,
+            ...options
+          }: DeploymentChange,
         ) =>
           showOne(io, options, {
             method: 'PATCH',
@@ -130,6 +143,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
               weight,
               region,
               authorizationServer: server === 'none' ? null : server,
+              brokerClientId,
             }),
           }),
       ),

@@ -21,6 +21,8 @@ export interface Deployment {
    * gets an ID-JAG for it from us. Absent: it takes ours.
    */
   readonly authorizationServer?: string;
+  /** The broker's own id there, as which the gateway gets its tokens; absent: the broker's issuer. */
+  readonly brokerClientId?: string;
   /** Share among equals, 1 to 1000. */
   readonly weight: number;
   /** `draining` keeps its running tasks and gets no new ones. */

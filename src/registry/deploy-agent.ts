@@ -11,7 +11,16 @@ const maxDeployments = 50;
 
 export type NewDeployment = Pick<Deployment, 'id' | 'model' | 'url'> &
   Partial<
-    Pick<Deployment, 'tenant' | 'region' | 'upstreamTenant' | 'resource' | 'authorizationServer' | 'weight'>
+    Pick<
+      Deployment,
+      | 'tenant'
+      | 'region'
+      | 'upstreamTenant'
+      | 'resource'
+      | 'authorizationServer'
+      | 'brokerClientId'
+      | 'weight'
+    >
   >;
 
 /** Throws `not_found`, `wrong_state` (retired), `deployment_exists`, `resource_taken`, `invalid_request`, `conflict`. */
@@ -72,6 +81,7 @@ export interface DeploymentChange {
   readonly region?: string | undefined;
   /** `null`: from now on it takes the broker's tokens. */
   readonly authorizationServer?: string | null | undefined;
+  readonly brokerClientId?: string | undefined;
 }
 
 /** Throws `not_found`, `resource_taken` (our own address), `precondition_failed`, `conflict`. */
@@ -85,11 +95,8 @@ export async function changeDeployment(
   const record = await requireUnchanged(context, agent, update);
   const current = record.value.deployments.find((deployment) => deployment.id === id);
   if (current === undefined) throw new Fault('not_found', `${agent} has no deployment ${id}.`);
-  const { authorizationServer = current.authorizationServer } = change;
-  const { authorizationServer: _, ...kept } = current;
   const changed: Deployment = {
-    ...kept,
-    ...(authorizationServer === undefined || authorizationServer === null ? {} : { authorizationServer }),
+    ...changeServer(current, change),
     ...(change.weight === undefined ? {} : { weight: change.weight }),
     ...(change.state === undefined ? {} : { state: change.state }),
     ...(change.region === undefined ? {} : { region: change.region }),
@@ -112,6 +119,7 @@ export async function changeDeployment(
         ...(change.authorizationServer === undefined
           ? {}
           : { authorizationServer: change.authorizationServer }),
+        ...(change.brokerClientId === undefined ? {} : { brokerClientId: change.brokerClientId }),
       },
     },
     isSame(current, changed)
@@ -121,12 +129,22 @@ export async function changeDeployment(
   return changed;
 }
 
+/** Without a server, the id that the broker has there goes as well. */
+function changeServer(
+  { authorizationServer: serverBefore, brokerClientId: idBefore, ...kept }: Deployment,
+  { authorizationServer = serverBefore, brokerClientId = idBefore }: DeploymentChange,
+): Deployment {
+  if (authorizationServer === undefined || authorizationServer === null) return kept;
+  return { ...kept, authorizationServer, ...(brokerClientId === undefined ? {} : { brokerClientId }) };
+}
+
 function isSame(a: Deployment, b: Deployment): boolean {
   return (
     a.weight === b.weight &&
     a.state === b.state &&
     a.region === b.region &&
-    a.authorizationServer === b.authorizationServer
+    a.authorizationServer === b.authorizationServer &&
+    a.brokerClientId === b.brokerClientId
   );
 }
 

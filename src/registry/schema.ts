@@ -28,6 +28,9 @@ const authorizationServerSchema = z
     description:
       'Issuer of the provider’s own authorization server, whose tokens the deployment takes; direct callers get an ID-JAG for it',
   });
+const brokerClientIdSchema = z.string().min(1).max(255).openapi({
+  description: 'The broker’s own id at that server, with which the gateway gets tokens; default: its issuer',
+});
 const scopeSchema = z.string().regex(/^[a-z0-9:._-]{1,64}$/, 'must be 1 to 64 of a-z 0-9 : . _ -');
 const domainSchema = z
   .string()
@@ -92,6 +95,7 @@ export const deploymentSchema = z
     upstreamTenant: z.string().optional(),
     resource: z.string(),
     authorizationServer: z.string().optional(),
+    brokerClientId: z.string().optional(),
     weight: z.int(),
     state: z.enum(['active', 'draining', 'down']),
   })
@@ -99,17 +103,23 @@ export const deploymentSchema = z
 
 const weightSchema = z.int().min(1).max(1000);
 
-export const newDeploymentSchema = z.strictObject({
-  id: slugSchema,
-  model: z.enum(['pooled', 'siloed']),
-  tenant: slugSchema.optional(),
-  region: regionSchema.optional(),
-  url: urlSchema,
-  upstreamTenant: z.string().min(1).max(256).optional(),
-  resource: resourceSchema.optional(),
-  authorizationServer: authorizationServerSchema.optional(),
-  weight: weightSchema.optional(),
-});
+export const newDeploymentSchema = z
+  .strictObject({
+    id: slugSchema,
+    model: z.enum(['pooled', 'siloed']),
+    tenant: slugSchema.optional(),
+    region: regionSchema.optional(),
+    url: urlSchema,
+    upstreamTenant: z.string().min(1).max(256).optional(),
+    resource: resourceSchema.optional(),
+    authorizationServer: authorizationServerSchema.optional(),
+    brokerClientId: brokerClientIdSchema.optional(),
+    weight: weightSchema.optional(),
+  })
+  .refine((made) => made.brokerClientId === undefined || made.authorizationServer !== undefined, {
+    message: 'needs authorizationServer',
+    path: ['brokerClientId'],
+  });
 
 export const deploymentChangeSchema = z
   .strictObject({
@@ -117,6 +127,7 @@ export const deploymentChangeSchema = z
     state: z.enum(['active', 'draining', 'down']).optional(),
     region: regionSchema.optional(),
     authorizationServer: authorizationServerSchema.nullable().optional(),
+    brokerClientId: brokerClientIdSchema.optional(),
   })
   .refine((change) => Object.keys(change).length > 0, 'must change something');
 

@@ -47,7 +47,12 @@ export async function chooseOutput(
   return { authorizationServer, clientId };
 }
 
-async function requireOwnServer(context: TrustContext, issuer: string, provider: string): Promise<void> {
+/** Throws `invalid_target` unless it is an issuer of this provider, in force. */
+export async function requireOwnServer(
+  context: TrustContext,
+  issuer: string,
+  provider: string,
+): Promise<void> {
   await judgeRecent(
     (options) => context.repository.trustRecord(issuer, options),
     (record) => {

@@ -55,6 +55,7 @@ export { checkMasterKey, createKeys, localKeyEncryption, MasterKeyError, require
 export type { Delegation } from './model.ts';
 export type { Standing, StandingProblem } from './standing.ts';
 export type { UpstreamToken } from './upstream-token.ts';
+export { UpstreamTokenError } from './upstream-token-error.ts';
 
 /** Who trusts whom, and proof of it. See the use cases' files for what each throws. */
 export interface Trust {
@@ -114,6 +115,7 @@ export interface Trust {
   readonly dpop: Pick<Dpop, 'policy' | 'nonce'>;
   /** Whether everything that the call rests on is still in force. */
   checkStanding(call: CallContext): Promise<Result<Standing, StandingProblem>>;
+  /** Throws `UpstreamTokenError`. */
   upstreamToken(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken>;
   findDelegation(id: string): Promise<Delegation | undefined>;
   /** What the caller may see of one chain of calls. */

@@ -2,11 +2,16 @@ import { epochSeconds } from '../kernel/clock.ts';
 import type { Deployment } from '../registry/index.ts';
 import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { CallContext } from './call-context.ts';
-import { mintCallToken } from './call-token.ts';
 import { readAuthentication } from './authentication-context.ts';
+import { createAuthorizationServers } from './authorization-servers.ts';
+import { type IdJagFor, mintCallToken } from './call-token.ts';
+import { requireOwnServer } from './choose-output.ts';
 import type { TrustContext } from './deps.ts';
+import { OAuthRefusal } from './errors.ts';
+import { signJwt } from './jwt.ts';
 import type { Actor } from './model.ts';
 import type { Standing } from './standing.ts';
+import { UpstreamTokenError } from './upstream-token-error.ts';
 
 export interface UpstreamToken {
   readonly token: string;
@@ -18,27 +23,35 @@ export interface UpstreamToken {
 interface Cached {
   readonly token: Promise<UpstreamToken>;
   /** Epoch seconds. */
-  readonly useUntil: number;
+  useUntil: number;
 }
+
+/** The client assertions with which the broker itself authenticates. */
+const clientAssertionSeconds = 60;
 
 /**
  * Re-issues a caller's tenant context for the provider: the deployment's own resource as audience, everything else the
  * same. Its delegation is durable before the token is used. Kept until half of the caller's remaining life; the standing
- * is the caller's, which the gateway checks at each call.
+ * is the caller's, which the gateway checks at each call. Where the provider has an authorization server of its own, what is
+ * re-issued is an ID-JAG, and that server's token is what the agent gets. Throws {@link UpstreamTokenError}.
  */
 export function createUpstreamTokens(context: TrustContext) {
+  const signingKeyId = () => context.keys.signingKey().keyId;
   const cache = new BoundedCache<Cached>(20_000);
+  const servers = createAuthorizationServers(context);
 
   async function issue(
     call: CallContext,
     standing: Standing,
     deployment: Deployment,
+    idJag?: IdJagFor,
   ): Promise<UpstreamToken> {
     const { delegation } = call;
     const issued = mintCallToken(context, {
       standing,
       audience: deployment.resource,
       deployment: deployment.id,
+      idJag,
       clientId: delegation.clientId,
       scope: delegation.scope,
       act: delegation.claims['act'] as unknown as Actor,
@@ -61,7 +74,12 @@ export function createUpstreamTokens(context: TrustContext) {
         provider: delegation.provider,
         agent: delegation.agent,
         txn: delegation.txn,
-        detail: { delegation: issued.delegation.id, parent: delegation.id, deployment: deployment.id },
+        detail: {
+          delegation: issued.delegation.id,
+          parent: delegation.id,
+          deployment: deployment.id,
+          ...(idJag === undefined ? {} : { authorizationServer: idJag.authorizationServer }),
+        },
       }),
     ]);
     if (!commit.ok) throw new Error('a freshly made id was taken');
@@ -72,17 +90,72 @@ export function createUpstreamTokens(context: TrustContext) {
     };
   }
 
+  /** The broker is the client there: it redeems the ID-JAG, and calls with what it gets for it. */
+  async function redeem(
+    call: CallContext,
+    standing: Standing,
+    deployment: Deployment,
+    authorizationServer: string,
+  ): Promise<UpstreamToken> {
+    await requireServerOf(context, authorizationServer, standing.agent.provider);
+    const clientId = deployment.brokerClientId ?? context.brokerUrl;
+    // Before anything is made: a server that is down leaves no delegations behind.
+    const endpoint = await servers.tokenEndpoint(authorizationServer);
+    const idJag = await issue(call, standing, deployment, { authorizationServer, clientId });
+    const { token, expiresIn } = await servers.redeem(authorizationServer, endpoint, {
+      assertion: idJag.token,
+      client_assertion: clientAssertion(clientId, authorizationServer),
+    });
+    const expiresAt = Math.min(epochSeconds(context.clock) + Math.floor(expiresIn), call.expiresAt);
+    return { token, delegationId: idJag.delegationId, expiresAt };
+  }
+
+  /** `private_key_jwt`, by the key that signs our tokens, for this one server. */
+  function clientAssertion(clientId: string, audience: string): string {
+    const now = epochSeconds(context.clock);
+    const claims = { iss: clientId, sub: clientId, aud: audience, jti: context.ids.next('jti') };
+    return signJwt(
+      { ...claims, iat: now, exp: now + clientAssertionSeconds },
+      'client-authentication+jwt',
+      context.keys.signingKey(),
+    );
+  }
+
   return {
     get(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken> {
       const now = epochSeconds(context.clock);
       // After a rotation because of a compromise, what the key before has signed is of no use.
-      const key = `${call.delegation.id} ${deployment.id} ${deployment.resource} ${context.keys.signingKey().keyId}`;
+      const { id, resource, authorizationServer, brokerClientId } = deployment;
+      const key = [
+        call.delegation.id,
+        id,
+        resource,
+        authorizationServer,
+        brokerClientId,
+        signingKeyId(),
+      ].join(' ');
       const cached = cache.get(key);
       if (cached !== undefined && cached.useUntil > now) return cached.token;
-      const token = issue(call, standing, deployment);
-      cache.set(key, { token, useUntil: now + (call.expiresAt - now) / 2 });
-      token.catch(() => cache.delete(key));
+      const token =
+        authorizationServer === undefined
+          ? issue(call, standing, deployment)
+          : redeem(call, standing, deployment, authorizationServer);
+      const entry = { token, useUntil: now + (call.expiresAt - now) / 2 };
+      cache.set(key, entry);
+      token.then(
+        ({ expiresAt }) => (entry.useUntil = Math.min(entry.useUntil, now + (expiresAt - now) / 2)),
+        () => cache.delete(key),
+      );
       return token;
     },
   };
+}
+
+async function requireServerOf(context: TrustContext, issuer: string, provider: string): Promise<void> {
+  try {
+    await requireOwnServer(context, issuer, provider);
+  } catch (error) {
+    if (!(error instanceof OAuthRefusal)) throw error;
+    throw new UpstreamTokenError('UPSTREAM_REFUSED', { problem: error.reason }, error);
+  }
 }

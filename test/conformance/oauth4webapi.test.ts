@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Party } from '../support/party.ts';
-import { exchangeGrant, openStage, type Stage, tokenType } from './stage.ts';
+import { bearerGrant, exchangeGrant, openStage, type Stage, tokenType } from './stage.ts';
 
 let stage: Stage;
 let server: oauth.AuthorizationServer;
@@ -65,6 +65,27 @@ describe('oauth4webapi', () => {
     );
     const answer = await oauth.processClientCredentialsResponse(server, client, response);
     expect(answer).toMatchObject({ scope: 'usage:read', token_type: 'bearer' });
+  });
+
+  it('redeems what the tenant’s identity provider made for the broker', async () => {
+    const client = { client_id: stage.acme.clientId };
+    const response = await oauth.genericTokenEndpointRequest(
+      server,
+      client,
+      oauth.PrivateKeyJwt(stage.acme.client.privateKey),
+      bearerGrant,
+      { assertion: await stage.idJag({ resource: `${stage.url}/a2a/skyways/flights` }) },
+      insecure,
+    );
+    const answer = await oauth.processGenericTokenEndpointResponse(server, client, response);
+    const resource = `${stage.url}/a2a/skyways/flights`;
+    const claims = await oauth.validateJwtAccessToken(
+      server,
+      request(answer.access_token),
+      resource,
+      insecure,
+    );
+    expect(claims).toMatchObject({ tenant: 'acme', client_id: 'acme-app' });
   });
 
   it('validates our tokens as a resource server: at+jwt, issuer, audience, claims, signature', async () => {

@@ -9,7 +9,7 @@ import {
 } from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Party } from '../support/party.ts';
-import { exchangeGrant, openStage, type Stage, tokenType } from './stage.ts';
+import { bearerGrant, exchangeGrant, openStage, type Stage, tokenType } from './stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -67,6 +67,17 @@ describe('openid-client', () => {
       tenant: 'acme',
       act: { sub: 'skyways-flights', act: { sub: 'acme-app' } },
     });
+  });
+
+  it('redeems what the tenant’s identity provider made for the broker (RFC 7523 §2.1)', async () => {
+    const app = await configure(stage.acme.clientId, stage.acme.client, 'oauth2');
+    const assertion = await stage.idJag();
+    const answer = await genericGrantRequest(app, bearerGrant, { assertion, audience: 'skyways/flights' });
+    expect(answer).toMatchObject({ token_type: 'bearer', scope: 'a2a:invoke a2a:read' });
+    expect(decodeJwt(answer.access_token)).toMatchObject({ tenant: 'acme', client_id: 'acme-app' });
+    await expect(
+      genericGrantRequest(app, bearerGrant, { assertion, audience: 'skyways/flights' }),
+    ).rejects.toMatchObject({ error: 'invalid_grant', status: 400 });
   });
 
   it('sees a refusal as the error that it is', async () => {

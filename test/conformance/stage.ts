@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
 import { call, cardFor, type Market, type MarketTenant, openMarket } from '../support/market.ts';
 import { clientAssertion, newParty, type Party } from '../support/party.ts';
@@ -6,6 +7,7 @@ type Overrides = NonNullable<Parameters<typeof runBroker>[0]>;
 
 export const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+export const bearerGrant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 export const tokenType = {
   accessToken: 'urn:ietf:params:oauth:token-type:access_token',
   idToken: 'urn:ietf:params:oauth:token-type:id_token',
@@ -54,6 +56,8 @@ export interface Stage {
     changes?: Readonly<Record<string, string | undefined>>,
     headers?: Readonly<Record<string, string>>,
   ): Promise<TokenResponse>;
+  /** What the tenant's identity provider makes for the broker, for its program to redeem once. */
+  idJag(changes?: Readonly<Record<string, unknown>>): Promise<string>;
   /** Client credentials of the provider's program `skyways-usage`. */
   clientCredentials(
     changes?: Readonly<Record<string, string | undefined>>,
@@ -160,6 +164,14 @@ export async function openStage(
         { grant_type: 'client_credentials', ...changes },
         headers,
       ),
+    idJag: (changes = {}) => {
+      const now = Math.floor(Date.now() / 1000);
+      const claims = { iss: acme.issuer, sub: 'user-1', aud: url, client_id: acme.clientId };
+      return acme.idp.sign(
+        { ...claims, jti: randomUUID(), iat: now, exp: now + 60, ...changes },
+        { typ: 'oauth-id-jag+jwt' },
+      );
+    },
     close: () => broker.close(),
   };
 }
