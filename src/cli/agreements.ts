@@ -30,6 +30,8 @@ interface NewAgreement extends BodyOptions {
   readonly scopes?: readonly string[];
   readonly maxDepth?: number;
   readonly tenants?: readonly string[];
+  readonly residency?: readonly string[];
+  readonly priceReference?: string;
   readonly expiresAt?: string;
 }
 
@@ -46,7 +48,9 @@ export function addAgreementCommands(program: Command, io: CliIo): void {
   );
   withExamples(
     withBody(agreements.command('create'))
-      .description('Lets one party pass tenants’ context to another.')
+      .description(
+        'Lets one party pass tenants’ context to another. With a provider’s token: proposes it to the other side.',
+      )
       .option('--from <party>', 'who passes it on, such as provider:concierge (needed)')
       .option('--to <party>', 'who receives it (needed)')
       .option(
@@ -56,19 +60,46 @@ export function addAgreementCommands(program: Command, io: CliIo): void {
       )
       .option('--max-depth <count>', 'the longest chain of calls (1 to 4)', integer)
       .option('--tenants <tenants>', 'only for these tenants, comma-separated (default: all)', list)
+      .option(
+        '--residency <regions>',
+        'served only there, comma-separated (default: no limit of its own)',
+        list,
+      )
+      .option('--price-reference <text>', 'where the two have agreed on prices')
       .option('--expires-at <time>', 'RFC 3339 time in UTC')
-      .action(async ({ from, to, scopes, maxDepth, tenants, expiresAt, ...options }: NewAgreement) =>
-        showOne(io, options, {
+      .action(async (given: NewAgreement) => {
+        const { from, to, scopes, maxDepth, tenants, residency, priceReference, expiresAt, ...options } =
+          given;
+        const terms = { from, to, scopes, maxDepth, tenants, residency, priceReference, expiresAt };
+        await showOne(io, options, {
           method: 'POST',
           path: '/v1/agreements',
-          body: await requestBody(io, options, { from, to, scopes, maxDepth, tenants, expiresAt }),
-        }),
-      ),
+          body: await requestBody(io, options, terms),
+        });
+      }),
     'agreements create --from provider:concierge --to provider:skyways --scopes a2a:invoke,a2a:read',
   );
   withExamples(
+    withConnection(agreements.command('show').argument('<agreement>', 'its id'))
+      .description('Shows an agreement.')
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { path: apiPath('v1', 'agreements', id) }),
+      ),
+    'agreements show agr_01JQ…',
+  );
+  withExamples(
+    withConnection(agreements.command('accept').argument('<agreement>', 'its id'))
+      .description('Accepts what the other side has proposed, as it is.')
+      .action((id: string, options: ConnectionOptions) =>
+        showOne(io, options, { method: 'POST', path: apiPath('v1', 'agreements', id, 'accept') }),
+      ),
+    'agreements accept agr_01JQ…',
+  );
+  withExamples(
     withConnection(agreements.command('revoke').argument('<agreement>', 'its id, from `agreements list`'))
-      .description('Revokes an agreement. Every call that rests on it is refused from then on.')
+      .description(
+        'Revokes an agreement; every call that rests on it is refused from then on. Declines or withdraws a proposal.',
+      )
       .requiredOption('--reason <text>', 'why; kept with it and in the audit log')
       .action((id: string, { reason, ...options }: ConnectionOptions & { readonly reason: string }) =>
         showOne(io, options, {

@@ -132,6 +132,12 @@ export const catalogue = {
   'client.changed.v1': event('A client was renamed', client, ofClient),
   'client.disabled.v1': event('A client and the tokens that it obtained are refused', client, ofClient),
   'client.enabled.v1': event('A disabled client works again', client, ofClient),
+  'agreement.proposed.v1': event(
+    'One side waits for the other to accept an agreement',
+    agreement,
+    ofAgreement,
+  ),
+  'agreement.declined.v1': event('A proposal was declined or withdrawn', agreement, ofAgreement),
   'agreement.made.v1': event(
     'One party may pass tenants’ context to another',
     { ...agreement, expiresAt: instant.optional() },

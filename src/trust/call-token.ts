@@ -24,6 +24,7 @@ export interface CallTokenInput {
   readonly act: Actor;
   readonly depth: number;
   readonly maxDepth?: number | undefined;
+  readonly residency?: readonly string[] | undefined;
   readonly origin: Delegation['origin'];
   readonly authentication: AuthenticationContext;
   readonly txn: string;
@@ -101,6 +102,7 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
     expiresAt,
     depth: input.depth,
     ...(input.maxDepth === undefined ? {} : { maxDepth: input.maxDepth }),
+    ...(input.residency === undefined ? {} : { residency: input.residency }),
     origin: input.origin,
     chain: input.chain,
     claims,

@@ -5,6 +5,7 @@ import type { Deployment } from '../registry/index.ts';
 import type { Page } from '../storage/port.ts';
 import type { BlockedUser } from '../tenancy/index.ts';
 import type { AboutTokenRequest } from './about-token.ts';
+import { acceptAgreement, requireAgreement } from './accept-agreement.ts';
 import { authenticateBearer } from './authenticate-bearer.ts';
 import { approveIssuer } from './approve-issuer.ts';
 import { blockUser, unblockUser, type UserName } from './block-user.ts';
@@ -20,11 +21,12 @@ import { createIssuerRepository } from './issuer-repository.ts';
 import type { TokenProblem } from './jwt.ts';
 import { keepKeys } from './keep-keys.ts';
 import type { Keys } from './keys.ts';
-import { makeAgreement, type NewAgreement, revokeAgreement } from './make-agreement.ts';
+import { makeAgreement, type NewAgreement } from './make-agreement.ts';
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 import { createOwnTokenVerifier } from './own-token.ts';
 import { changeClient, type ClientChange, type NewClient, registerClient } from './register-client.ts';
 import { type NewIssuer, registerIssuer } from './register-issuer.ts';
+import { revokeAgreement } from './revoke-agreement.ts';
 import { revokeDelegation } from './revoke-delegation.ts';
 import { revokeToken } from './revoke-token.ts';
 import { reencryptKeys } from './reencrypt-keys.ts';
@@ -86,6 +88,8 @@ export interface Trust {
   findClient(id: string): Promise<{ client: Client; version: string } | undefined>;
   listClients(page: PageRequest): Promise<Page<Client>>;
   makeAgreement(input: NewAgreement, by: Principal): Promise<Agreement>;
+  acceptAgreement(id: string, by: Principal): Promise<Agreement>;
+  readAgreement(id: string, by: Principal): Promise<Agreement>;
   revokeAgreement(id: string, reason: string, by: Principal): Promise<Agreement>;
   /** Of the caller's own party; the operator's are all. */
   listAgreements(page: PageRequest, by: Principal): Promise<Page<Agreement>>;
@@ -163,6 +167,8 @@ export function createTrust(deps: TrustDeps): Trust {
     },
     listClients: (page) => repository.clients(page),
     makeAgreement: (input, by) => makeAgreement(context, input, by),
+    acceptAgreement: (id, by) => acceptAgreement(context, id, by),
+    readAgreement: async (id, by) => (await requireAgreement(context, id, by)).value,
     revokeAgreement: (id, reason, by) => revokeAgreement(context, id, reason, by),
     listAgreements: (page, by) => repository.agreements(page, by.kind === 'operator' ? undefined : by.owner),
     blockUser: (tenant, name, reason, by) => blockUser(context, tenant, name, reason, by),

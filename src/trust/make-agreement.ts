@@ -7,9 +7,15 @@ import type { Agreement } from './model.ts';
 import { requireParty } from './register-issuer.ts';
 
 export type NewAgreement = Pick<Agreement, 'from' | 'to'> &
-  Partial<Pick<Agreement, 'scopes' | 'maxDepth' | 'tenants' | 'expiresAt'>>;
+  Partial<Pick<Agreement, 'scopes' | 'maxDepth' | 'tenants' | 'residency' | 'priceReference' | 'expiresAt'>>;
 
-/** Throws `unknown_party`, `invalid_request`. */
+/** Of one side to the other, that nobody has answered yet: nobody needs more, and nobody should have to read them. */
+const maxProposals = 10;
+
+/**
+ * The operator's is in force. One side's is a proposal, which binds nobody until the other side accepts it.
+ * Throws `unknown_party` (to the operator: a side is not told who else there is), `invalid_request`, `forbidden`, `conflict`.
+ */
 export async function makeAgreement(
   context: TrustContext,
   input: NewAgreement,
@@ -18,44 +24,71 @@ export async function makeAgreement(
   if (input.from === input.to) throw new Fault('invalid_request', 'An agreement is between two parties.');
   if (input.expiresAt !== undefined && input.expiresAt <= context.clock.now())
     throw new Fault('invalid_request', 'expiresAt must be in the future.');
-  await Promise.all([requireParty(context, input.from), requireParty(context, input.to)]);
+  if (by.kind === 'operator') await requireParties(context, input);
+  else await requireMayPropose(context, input, by);
   const agreement: Agreement = {
     ...input,
     id: context.ids.next('agr'),
-    status: 'active',
+    ...(by.kind === 'operator' ? { status: 'active' } : { status: 'proposed', proposedBy: by.owner }),
     createdAt: context.clock.now(),
   };
   const commit = await context.repository.commit([
     ...context.repository.insertAgreement(agreement),
-    ...context.audit.writes({ ...entry(agreement, by), action: 'agreement.make' }),
-    ...(await context.events.writes('agreement.made.v1', {
-      ...partiesOf(agreement),
-      expiresAt: agreement.expiresAt === undefined ? undefined : instant(agreement.expiresAt),
-    })),
+    ...(by.kind === 'operator'
+      ? await inForceWrites(context, agreement, 'agreement.make', by)
+      : [
+          ...context.audit.writes({
+            ...agreementEntry(agreement, by),
+            // Whether there is another side, the log does not know yet either.
+            provider: partyId(by.owner),
+            action: 'agreement.propose',
+          }),
+          ...(await context.events.writes('agreement.proposed.v1', partiesOf(agreement))),
+        ]),
   ]);
   if (!commit.ok) throw new Fault('conflict', 'The agreement could not be made. Try again.');
   return agreement;
 }
 
-/** Exchanges under it stop at once, and so do live tokens whose chain rests on it. Throws `not_found`, `conflict`. */
-export async function revokeAgreement(
+export async function requireParties(
   context: TrustContext,
-  id: string,
-  reason: string,
+  { from, to }: Pick<Agreement, 'from' | 'to'>,
+): Promise<void> {
+  await Promise.all([requireParty(context, from), requireParty(context, to)]);
+}
+
+async function requireMayPropose(
+  context: TrustContext,
+  { from, to }: NewAgreement,
+  { owner }: Extract<Principal, { kind: 'client' }>,
+): Promise<void> {
+  if (owner !== from && owner !== to)
+    throw new Fault('forbidden', `This token may only propose agreements of ${owner}.`);
+  if (partyKind(from) === 'tenant' || partyKind(to) === 'tenant')
+    throw new Fault('forbidden', 'Agreements with tenants are made by the operator.');
+  let open = 0;
+  for await (const { value } of context.repository.eachAgreement(from, to))
+    if (value.status === 'proposed' && value.proposedBy === owner && ++open === maxProposals)
+      throw new Fault(
+        'conflict',
+        `${maxProposals} proposals wait for an answer already. Withdraw one first.`,
+      );
+}
+
+/** What says that an agreement is in force from now on. */
+export async function inForceWrites(
+  context: TrustContext,
+  agreement: Agreement,
+  action: 'agreement.make' | 'agreement.accept',
   by: Principal,
-): Promise<Agreement> {
-  const record = await context.repository.agreement(id);
-  if (record === undefined || !mayTouch(record.value, by))
-    throw new Fault('not_found', `There is no agreement ${id}.`);
-  if (record.value.status === 'revoked') return record.value;
-  const agreement: Agreement = { ...record.value, status: 'revoked', reason };
-  const commit = await context.repository.commit([
-    context.repository.replaceAgreement(agreement, record.version),
-    ...context.audit.writes({ ...entry(agreement, by), action: 'agreement.revoke', reason }),
-    ...(await context.events.writes('agreement.revoked.v1', partiesOf(agreement))),
-  ]);
-  if (!commit.ok) throw new Fault('conflict', 'The agreement was changed by somebody else at the same time.');
-  return agreement;
+) {
+  return [
+    ...context.audit.writes({ ...agreementEntry(agreement, by), action }),
+    ...(await context.events.writes('agreement.made.v1', {
+      ...partiesOf(agreement),
+      expiresAt: agreement.expiresAt === undefined ? undefined : instant(agreement.expiresAt),
+    })),
+  ];
 }
 
 export function isInForce(agreement: Agreement | undefined, now: number): agreement is Agreement {
@@ -63,15 +96,15 @@ export function isInForce(agreement: Agreement | undefined, now: number): agreem
 }
 
 /** The operator and either side. */
-function mayTouch(agreement: Agreement, by: Principal): boolean {
+export function concerns(agreement: Agreement, by: Principal): boolean {
   return by.kind === 'operator' || by.owner === agreement.from || by.owner === agreement.to;
 }
 
-function partiesOf({ id, from, to }: Agreement) {
+export function partiesOf({ id, from, to }: Agreement) {
   return { agreement: id, from, to };
 }
 
-function entry(agreement: Agreement, by: Principal) {
+export function agreementEntry(agreement: Agreement, by: Principal) {
   return {
     outcome: 'allowed',
     actor: auditActor(by),

@@ -97,7 +97,13 @@ export interface Agreement {
   readonly maxDepth?: number;
   /** Only for these tenants; absent: all. */
   readonly tenants?: readonly string[];
-  readonly status: 'active' | 'revoked';
+  /** The regions in which what is passed on may be served, there and further on; absent: no limit of its own. */
+  readonly residency?: readonly string[];
+  /** Where the two have written down what they pay each other; the broker does not read it. */
+  readonly priceReference?: string;
+  /** `proposed`: by one side, and in force only when the other accepts. */
+  readonly status: 'proposed' | 'active' | 'revoked';
+  readonly proposedBy?: Party;
   readonly reason?: string;
   readonly createdAt: number;
   readonly expiresAt?: number;
@@ -134,6 +140,8 @@ export interface Delegation {
   readonly depth: number;
   /** The least that an agreement of the chain allows: terms between two companies also bind those after them. */
   readonly maxDepth?: number;
+  /** The regions that all agreements of the chain allow; absent: none of them says. */
+  readonly residency?: readonly string[];
   /** Epoch seconds. From then on it counts for nothing, and neither does what continues it. */
   readonly revokedAt?: number;
   readonly revokedReason?: string;

@@ -50,6 +50,17 @@ export function requireReachable(target: Target, { agent, tenant }: Standing): v
   if (!reachable) throw invalidTarget('deployment_unavailable');
 }
 
+/**
+ * Whether anything is left where the target may be served under the terms of the chain's agreements: through the gateway, which
+ * chooses again at each call, too. Throws `invalid_target`.
+ */
+export function requireServed(target: Target, standing: Standing): void {
+  requireReachable(target, standing);
+  const anywhere = chooseDeployment(standing.agent, standing.tenant, { random: 0 });
+  if (!anywhere.ok && anywhere.error === 'RESIDENCY_UNSATISFIABLE')
+    throw invalidTarget('residency_unsatisfiable');
+}
+
 export function invalidTarget(reason: string): OAuthRefusal {
   return new OAuthRefusal('invalid_target', reason, 'There is no such target for this client and subject.');
 }

@@ -3,32 +3,18 @@ import { ifMatch, setEtag } from '../api/etag.ts';
 import { requireOperator, requireScope } from '../api/guards.ts';
 import { defined, instant, presentPage } from '../api/present.ts';
 import { createRouter, type Router } from '../api/router.ts';
-import {
-  answers,
-  madeIdParam,
-  pageOf,
-  pageQuerySchema,
-  problems,
-  slugSchema,
-  takes,
-} from '../api/schemas.ts';
+import { answers, pageOf, pageQuerySchema, problems, slugSchema, takes } from '../api/schemas.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Trust } from './index.ts';
 import { addAboutTokenRoutes } from './about-token-routes.ts';
+import { addAgreementRoutes } from './agreement-routes.ts';
 import { addDelegationRoutes } from './delegation-routes.ts';
 import { addIssuerRoutes } from './issuer-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
 import type { JsonWebKeySet } from './key-set.ts';
-import type { Agreement, Client } from './model.ts';
+import type { Client } from './model.ts';
 import { addTokenRoute } from './token-routes.ts';
-import {
-  agreementSchema,
-  clientChangeSchema,
-  clientSchema,
-  newAgreementSchema,
-  newClientSchema,
-  reasonSchema,
-} from './schema.ts';
+import { clientChangeSchema, clientSchema, newClientSchema } from './schema.ts';
 import { addUserRoutes } from './user-routes.ts';
 import { addWellKnownRoutes, type PublicFacts } from './well-known-routes.ts';
 
@@ -72,38 +58,11 @@ const patchClient = createRoute({
   request: { params: clientParams, ...takes(clientChangeSchema) },
   responses: { 200: answers(clientSchema, 'Changed'), ...problems(400, 401, 403, 404, 409, 412) },
 });
-const createAgreement = createRoute({
-  method: 'post',
-  path: '/v1/agreements',
-  operationId: 'makeAgreement',
-  tags,
-  summary: 'Let one party pass tenants’ context to another (operator)',
-  request: takes(newAgreementSchema),
-  responses: { 201: answers(agreementSchema, 'In force'), ...problems(400, 401, 403, 422) },
-});
-const listAgreements = createRoute({
-  method: 'get',
-  path: '/v1/agreements',
-  operationId: 'listAgreements',
-  tags,
-  summary: 'List agreements; a party sees its own',
-  request: { query: pageQuerySchema },
-  responses: { 200: answers(pageOf(agreementSchema), 'One page'), ...problems(400, 401, 403) },
-});
-const revokeAgreement = createRoute({
-  method: 'post',
-  path: '/v1/agreements/{agreement}/revoke',
-  operationId: 'revokeAgreement',
-  tags,
-  summary: 'Revoke an agreement; everything that rests on it stops',
-  request: { params: z.object({ agreement: madeIdParam('agreement') }), ...takes(reasonSchema) },
-  responses: { 200: answers(agreementSchema, 'Revoked'), ...problems(400, 401, 403, 404, 409) },
-});
-
 export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   const router = createRouter();
   addTokenRoute(router, trust, facts.brokerUrl);
   addAboutTokenRoutes(router, trust, facts.brokerUrl);
+  addAgreementRoutes(router, trust);
   addDelegationRoutes(router, trust);
   addUserRoutes(router, trust);
   addWellKnownRoutes(router, facts, trust.dpop.policy.required);
@@ -141,30 +100,6 @@ export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
     setEtag(c, version);
     return c.json(presentClient(client), 200);
   });
-  router.openapi(createAgreement, async (c) => {
-    const by = requireOperator(c);
-    const { expiresAt, ...input } = defined(c.req.valid('json'));
-    const agreement = await trust.makeAgreement(
-      expiresAt === undefined ? input : { ...input, expiresAt: Date.parse(expiresAt) },
-      by,
-    );
-    return c.json(presentAgreement(agreement), 201);
-  });
-  router.openapi(listAgreements, async (c) => {
-    const by = requireScope(c, 'trust:read');
-    return c.json(
-      presentPage(await trust.listAgreements(defined(c.req.valid('query')), by), presentAgreement),
-      200,
-    );
-  });
-  router.openapi(revokeAgreement, async (c) => {
-    const by = requireScope(c, 'trust:write');
-    const { agreement } = c.req.valid('param');
-    return c.json(
-      presentAgreement(await trust.revokeAgreement(agreement, c.req.valid('json').reason, by)),
-      200,
-    );
-  });
   return router;
 }
 
@@ -183,15 +118,5 @@ function presentClient({
     scopes: [...scopes],
     ...(callScopes === undefined ? {} : { callScopes: [...callScopes] }),
     createdAt: instant(createdAt),
-  };
-}
-
-function presentAgreement({ scopes, tenants, createdAt, expiresAt, ...rest }: Agreement) {
-  return {
-    ...rest,
-    ...(scopes === undefined ? {} : { scopes: [...scopes] }),
-    ...(tenants === undefined ? {} : { tenants: [...tenants] }),
-    createdAt: instant(createdAt),
-    ...(expiresAt === undefined ? {} : { expiresAt: instant(expiresAt) }),
   };
 }

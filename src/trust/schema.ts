@@ -179,6 +179,17 @@ export const newAgreementSchema = z.strictObject({
     .optional()
     .openapi({ description: 'The longest chain of actors that may rest on it' }),
   tenants: z.array(slugSchema).min(1).max(1000).optional(),
+  residency: z
+    .array(z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be a region such as eu-central-1'))
+    .min(1)
+    .max(50)
+    .optional()
+    .openapi({
+      description: 'The only regions in which what is passed on may be served, there and further on',
+    }),
+  priceReference: z.string().trim().min(1).max(200).optional().openapi({
+    description: 'Where the two have agreed on prices; shown to both, and not read by the broker',
+  }),
   expiresAt: instantSchema.optional(),
 });
 
@@ -190,7 +201,10 @@ export const agreementSchema = z
     scopes: z.array(z.string()).optional(),
     maxDepth: z.int().optional(),
     tenants: z.array(z.string()).optional(),
-    status: z.enum(['active', 'revoked']),
+    residency: z.array(z.string()).optional(),
+    priceReference: z.string().optional(),
+    status: z.enum(['proposed', 'active', 'revoked']),
+    proposedBy: z.string().optional(),
     reason: z.string().optional(),
     createdAt: instantSchema,
     expiresAt: instantSchema.optional(),
@@ -261,7 +275,7 @@ export const userDecisionSchema = z.strictObject({
     .string()
     .regex(/^v\d{1,4}\.[A-Za-z0-9_-]{43}$/, 'must be a pairwise subject such as v1.…')
     .optional()
-    .openapi({ description: 'The user as that provider sees it in tokens' }),
+    .openapi({ description: 'The user as that provider sees it in tokens', example: `v1.${'A'.repeat(43)}` }),
   reason: z.string().trim().min(1).max(500),
 });
 

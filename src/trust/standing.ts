@@ -101,7 +101,7 @@ async function checkChainBy(
   if (facts.delegations.some((link) => link === undefined || link.revokedAt !== undefined))
     return err('TENANT_CONTEXT_INVALID');
   if (!facts.agreements.every((agreement) => isInForce(agreement, now))) return err('AGREEMENT_REVOKED');
-  return target;
+  return ok(within(target.value, delegation.residency));
 }
 
 /** Companies of `agents` are known to be active, since those are on offer: most chains need no further read. */
@@ -142,6 +142,21 @@ export async function isPartyActive(
       ? await context.tenancy.getTenant(id, options)
       : await context.registry.getProvider(id, options);
   return found?.status === 'active';
+}
+
+/** The same, served only where `residency` allows it as well: terms of agreements never widen a tenant's own. */
+export function within(standing: Standing, residency: readonly string[] | undefined): Standing {
+  const both = bothOf(standing.tenant.residency, residency);
+  return both === undefined ? standing : { ...standing, tenant: { ...standing.tenant, residency: both } };
+}
+
+/** Regions that both allow; absent is no limit, and none in common is nowhere. */
+export function bothOf(
+  a: readonly string[] | undefined,
+  b: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.filter((region) => b.includes(region));
 }
 
 export function isTrusted(record: TrustRecord | undefined, now: number): record is TrustRecord {

@@ -57,6 +57,7 @@ export function createUpstreamTokens(context: TrustContext) {
       act: delegation.claims['act'] as unknown as Actor,
       depth: delegation.depth,
       maxDepth: delegation.maxDepth,
+      residency: delegation.residency,
       origin: delegation.origin,
       authentication: readAuthentication(delegation.claims),
       txn: delegation.txn,

@@ -124,6 +124,8 @@ it('does everything that the management API can: each command calls it, each cal
   const agreement = await idOf(
     'agreements create --from provider:railways --to provider:skyways --max-depth 2',
   );
+  expect(await text(`agreements show ${agreement}`)).toMatch(/^maxDepth +2$/m);
+  await text(`agreements accept ${agreement}`);
   await text(`agreements revoke ${agreement} --reason test`);
   expect(await text('agreements list')).toMatch(/provider:railways +provider:skyways +revoked/);
   const idToken = await file('id-token.txt', `${await acme.idToken()}\n`);

@@ -252,6 +252,36 @@ describe('what the use cases report', { shuffle: false }, () => {
     await site.close();
   });
 
+  it('proposals between two providers', async () => {
+    const { providerClientId: id, providerClient } = market;
+    await operator('POST', '/v1/clients', {
+      id: `${id}-trust`,
+      name: 'Trust',
+      owner: 'provider:skyways',
+      jwks: providerClient.jwks,
+      grantTypes: ['client_credentials'],
+      scopes: ['trust:write'],
+    });
+    const token = await market.managementToken(`${id}-trust`);
+    const sides = { from: 'provider:skyways', to: 'provider:railways' };
+    const propose = async () => {
+      const made = await call<{ id: string }>({ url: broker.url, token }, 'POST', '/v1/agreements', sides);
+      return made.id;
+    };
+    const [accepted, declined] = [await propose(), await propose()];
+    await operator('POST', `/v1/agreements/${accepted}/accept`);
+    await operator('POST', `/v1/agreements/${accepted}/accept`);
+    await operator('POST', `/v1/agreements/${declined}/revoke`, { reason: 'unpaid' });
+    expect(await story(`agreement:${accepted}`, 2)).toEqual([
+      ['1 agreement.proposed.v1', { agreement: accepted, ...sides }],
+      ['2 agreement.made.v1', { agreement: accepted, ...sides }],
+    ]);
+    expect(await story(`agreement:${declined}`, 2)).toEqual([
+      ['1 agreement.proposed.v1', { agreement: declined, ...sides }],
+      ['2 agreement.declined.v1', { agreement: declined, ...sides }],
+    ]);
+  });
+
   it('signing keys', async () => {
     await operator('POST', '/v1/keys/rotate', { reason: 'yearly', purposes: ['agent-card'] });
     await operator('POST', '/v1/keys/rotate', {

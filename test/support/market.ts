@@ -65,6 +65,8 @@ export interface Market extends Operator {
   callToken(tenant: MarketTenant, headers?: Readonly<Record<string, string>>): Promise<string>;
   /** A management token of the provider. */
   providerToken(): Promise<string>;
+  /** The same of another client of it that has the same key. */
+  managementToken(clientId: string): Promise<string>;
   /** The same market, through another process that serves it. */
   through(url: string): Market;
 }
@@ -171,8 +173,9 @@ function marketOf(
         headers,
       ),
     callToken: async (tenant, headers) => accessToken(await market.exchange(tenant, undefined, headers)),
-    providerToken: async () =>
-      accessToken(await token(providerClient, providerClientId, { grant_type: 'client_credentials' })),
+    providerToken: () => market.managementToken(providerClientId),
+    managementToken: async (clientId) =>
+      accessToken(await token(providerClient, clientId, { grant_type: 'client_credentials' })),
   };
   return market;
 }

@@ -127,8 +127,30 @@ describe.each(engines)('issuers and agreements over HTTP, on $name', (engine) =>
       });
     });
 
-    it('are not made by a party itself, nor by nobody', async () => {
-      expect(outcome(await call('POST', '/v1/agreements', { as: 'skyways', body: terms }))).toBe(
+    it('are proposed by one side, read by both and accepted by the other', async () => {
+      const body = { ...terms, residency: ['eu-central-1'], priceReference: 'contract 7' };
+      const made = await call('POST', '/v1/agreements', { as: 'skyways', body });
+      expect([made.status, made.json]).toEqual([
+        201,
+        {
+          id: expect.stringMatching(/^agr_/) as string,
+          ...body,
+          status: 'proposed',
+          proposedBy: 'provider:skyways',
+          createdAt: new Date(world.clock.now()).toISOString(),
+        },
+      ]);
+      const path = `/v1/agreements/${String(made.json['id'])}`;
+      expect((await call('GET', path, { as: 'skyways' })).json).toEqual(made.json);
+      expect(outcome(await call('GET', path, { as: 'acme' }))).toBe('404 not_found');
+      expect(outcome(await call('POST', `${path}/accept`, { as: 'acme' }))).toBe('404 not_found');
+      expect(outcome(await call('POST', `${path}/accept`, { as: 'skyways' }))).toBe('403 forbidden');
+      const accepted = await asOperator('POST', `${path}/accept`);
+      expect(accepted.json).toEqual({ ...made.json, status: 'active' });
+    });
+
+    it('are not made for others, nor by nobody', async () => {
+      expect(outcome(await call('POST', '/v1/agreements', { as: 'acme', body: terms }))).toBe(
         '403 forbidden',
       );
       expect(outcome(await call('POST', '/v1/agreements', { body: terms }))).toBe('401 unauthorized');
@@ -138,6 +160,9 @@ describe.each(engines)('issuers and agreements over HTTP, on $name', (engine) =>
       ['deeper than the broker allows', { maxDepth: 5 }, ['/maxDepth']],
       ['of no depth', { maxDepth: 0 }, ['/maxDepth']],
       ['for no tenants', { tenants: [] }, ['/tenants']],
+      ['served nowhere', { residency: [] }, ['/residency']],
+      ['served in a strange place', { residency: ['EU #1'] }, ['/residency/0']],
+      ['with endless prices', { priceReference: 'x'.repeat(201) }, ['/priceReference']],
       ['with a field that is not known', { price: '1' }, ['']],
     ])('one %s is refused, with the field named', async (_, changes, fields) => {
       const answer = await asOperator('POST', '/v1/agreements', { ...terms, ...changes });

@@ -18,8 +18,14 @@ import {
 } from '../model.ts';
 import { recent } from '../recent-facts.ts';
 import { requirePolicy } from '../require-policy.ts';
-import { invalidTarget, requireReachable, resolveTarget, type Target } from '../resolve-target.ts';
-import { checkTarget, isOwnerActive, type Standing } from '../standing.ts';
+import {
+  invalidTarget,
+  requireReachable,
+  requireServed,
+  resolveTarget,
+  type Target,
+} from '../resolve-target.ts';
+import { bothOf, checkTarget, isOwnerActive, type Standing, within } from '../standing.ts';
 import type { Subject } from '../subject.ts';
 import { bad, requestedScopes, type TokenRequest } from '../token-request.ts';
 import { refusedToken } from '../verify-issuer-token.ts';
@@ -72,6 +78,8 @@ export async function issueCallToken(
   });
   const maxDepth = Math.min(inherited, agreement?.maxDepth ?? defaultMaxDepth);
   requireDepth(depth, maxDepth);
+  const residency = bothOf(subject.parent?.residency, agreement?.residency);
+  if (residency !== undefined) requireServed(target, within(standing, residency));
   const scope = narrowScope(request, subject, client, standing, agreement);
   if (subject.expiresAt <= epochSeconds(context.clock)) throw refusedToken('token_expired', subjectError);
 
@@ -92,6 +100,7 @@ export async function issueCallToken(
     act,
     depth,
     maxDepth,
+    residency,
     origin: subject.origin,
     authentication: subject.authentication,
     txn: subject.parent?.txn ?? context.ids.next('txn'),
