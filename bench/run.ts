@@ -1,7 +1,8 @@
 /**
- * `npm run bench -- token-exchange|relay|ingest|store [--json]`: what the broker does in a second, and the ratio to a limit that was
+ * `npm run bench -- token-exchange|relay|ingest|store|growth [--json]`: what the broker does in a second, and the ratio to a limit that was
  * measured in the same run on the same machine. Absolute figures are of this machine and this minute; the ratio travels.
  */
+import { growth } from './growth.ts';
 import { ingest } from './ingest.ts';
 import type { Measure } from './measure.ts';
 import { relay } from './relay.ts';
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Measure[]>>> = {
   relay,
   ingest,
   store,
+  growth,
 };
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));

@@ -1,8 +1,9 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { Pool } from 'undici';
 import { cpuSeconds } from '../test/support/process-facts.ts';
 import type { MarketTenant } from '../test/support/market.ts';
 import { benchBroker } from './broker.ts';
+import { exchangeForm } from './exchange-form.ts';
 import { latencies, type Measure, measure, median, quantile, throughput } from './measure.ts';
 
 const exchanges = 12_000;
@@ -20,7 +21,7 @@ export async function tokenExchange(): Promise<readonly Measure[]> {
   try {
     const tenant = await market.addTenant('acme');
     const form = (count: number) =>
-      Array.from({ length: count }, () => exchangeForm(tenant, broker.url, market.agent));
+      Array.from({ length: count }, () => formOf(tenant, broker.url, market.agent));
     const exchange = async (body: string): Promise<void> => {
       const answer = await pool.request({
         method: 'POST',
@@ -58,35 +59,13 @@ export async function tokenExchange(): Promise<readonly Measure[]> {
   }
 }
 
-function exchangeForm(tenant: MarketTenant, broker: string, agent: string): string {
-  const now = Math.floor(Date.now() / 1000);
-  const times = { iat: now, exp: now + 300, jti: randomUUID() };
-  return new URLSearchParams({
-    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion: quickJwt(tenant.client, {
-      iss: tenant.clientId,
-      sub: tenant.clientId,
-      aud: broker,
-      ...times,
-    }),
-    subject_token: quickJwt(tenant.idp, {
-      iss: tenant.issuer,
-      sub: `user-${randomUUID()}`,
-      aud: 'app',
-      ...times,
-    }),
-    subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
-    audience: agent,
-  }).toString();
-}
-
-/** Synchronous, so that making the load does not take longer than serving it. */
-function quickJwt(party: MarketTenant['idp'], claims: Readonly<Record<string, unknown>>): string {
-  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const input = `${encode({ alg: 'ES256', kid: party.jwks.keys[0]?.kid })}.${encode(claims)}`;
-  const key = { key: party.privateKey as unknown as KeyObject, dsaEncoding: 'ieee-p1363' as const };
-  return `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`;
+function formOf({ client, clientId, idp, issuer }: MarketTenant, broker: string, audience: string): string {
+  return exchangeForm({
+    broker,
+    client: { id: clientId, key: client },
+    subject: { iss: issuer, aud: 'app', key: idp },
+    audience,
+  });
 }
 
 function cpuOf(before: number | undefined, after: number | undefined): number | undefined {
