@@ -15,6 +15,7 @@ import { addHelpCommand, configureHelp, optionGroups } from './help.ts';
 import { addInitCommand } from './init.ts';
 import type { CliIo } from './io.ts';
 import { addIssuerCommands } from './issuers.ts';
+import { addLinkCommands } from './links.ts';
 import { addKeyCommands } from './keys.ts';
 import { addMeterCommands } from './meters.ts';
 import { addOpenApiCommand } from './openapi.ts';
@@ -68,6 +69,7 @@ export function createProgram(io: CliIo, onErrorHelp: (text: string) => void = (
   program.commandsGroup('Companies, agents and trust:');
   addProviderCommands(program, io);
   addIssuerCommands(program, io);
+  addLinkCommands(program, io);
   addAgentCommands(program, io);
   addTenantCommands(program, io);
   addSubscriptionCommands(program, io);

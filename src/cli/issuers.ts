@@ -1,10 +1,12 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { JsonObject } from '../kernel/json.ts';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { withExamples } from './examples.ts';
+import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
+import { addIssuerLinkCommands } from './links.ts';
 import {
   type BodyOptions,
   list,
@@ -14,6 +16,7 @@ import {
   withPaging,
 } from './options.ts';
 import { readJsonObject, readSecret } from './read-input.ts';
+import { type Collection, partyIssuers } from './party-issuers.ts';
 import { signChallenge } from './sign-challenge.ts';
 import type { Column } from './table.ts';
 
@@ -32,10 +35,10 @@ interface NewIssuer extends BodyOptions {
   readonly jwksFile?: string;
   readonly algorithms?: readonly string[];
   readonly audience?: string;
+  readonly tenantClaim?: string;
+  readonly tenantExpression?: string;
   readonly expiresAt?: string;
 }
-
-type Collection = readonly ['v1', 'providers' | 'tenants', string, 'issuers'];
 
 export function addIssuerCommands(program: Command, io: CliIo): void {
   const issuers = program
@@ -61,6 +64,8 @@ export function addIssuerCommands(program: Command, io: CliIo): void {
       .option('--jwks-file <path>', 'its public keys, when they have no URL; - for stdin')
       .option('--algorithms <names>', 'accepted signatures, comma-separated (default: all but RS256)', list)
       .option('--audience <name>', 'the issuer’s own name for the broker, in its tokens’ aud')
+      .option('--tenant-claim <name>', 'it serves many tenants: the claim with a tenant’s id there')
+      .option('--tenant-expression <cel>', 'the same by a CEL expression over claims')
       .option('--expires-at <time>', 'trusted until this RFC 3339 time in UTC')
       .action(async (party: Collection, options: NewIssuer) => {
         const body = await bodyOf(io, options);
@@ -78,6 +83,8 @@ export function addIssuerCommands(program: Command, io: CliIo): void {
       .option('--jwks-file <path>', 'its public keys, when they have no URL; - for stdin')
       .option('--algorithms <names>', 'accepted signatures, comma-separated', list)
       .option('--audience <name>', 'the issuer’s own name for the broker, in its tokens’ aud')
+      .option('--tenant-claim <name>', 'it serves many tenants: the claim with a tenant’s id there')
+      .option('--tenant-expression <cel>', 'the same by a CEL expression over claims')
       .option('--expires-at <time>', 'trusted until this RFC 3339 time in UTC')
       .action(async (party: Collection, id: string, options: NewIssuer) => {
         const body = await bodyOf(io, options);
@@ -139,6 +146,7 @@ export function addIssuerCommands(program: Command, io: CliIo): void {
         ),
       `issuers ${name} tenant:acme trs_01JQ…`,
     );
+  addIssuerLinkCommands(issuers, io, oneIssuer);
 }
 
 function oneIssuer(command: Command): Command {
@@ -149,15 +157,26 @@ function oneIssuer(command: Command): Command {
 
 async function bodyOf(
   io: CliIo,
-  { issuer, jwksUri, jwksFile, algorithms, audience, expiresAt, ...options }: NewIssuer,
+  {
+    issuer,
+    jwksUri,
+    jwksFile,
+    algorithms,
+    audience,
+    tenantClaim,
+    tenantExpression,
+    expiresAt,
+    ...options
+  }: NewIssuer,
 ): Promise<JsonObject> {
   const jwks = jwksFile === undefined ? undefined : await readJsonObject(io, jwksFile);
-  return requestBody(io, options, { issuer, jwksUri, jwks, algorithms, audience, expiresAt });
+  const tenantMapping = mappingOf(tenantClaim, tenantExpression);
+  return requestBody(io, options, { issuer, jwksUri, jwks, algorithms, audience, tenantMapping, expiresAt });
 }
 
-function partyIssuers(text: string): Collection {
-  const [, kind, id] = /^(tenant|provider):([^/\s]+)$/.exec(text) ?? [];
-  if (kind === undefined || id === undefined)
-    throw new InvalidArgumentError('A party is tenant:id or provider:id.');
-  return ['v1', kind === 'tenant' ? 'tenants' : 'providers', id, 'issuers'];
+function mappingOf(claim: string | undefined, expression: string | undefined): JsonObject | undefined {
+  if (claim !== undefined && expression !== undefined)
+    throw new Failure('usage', 'Give one of --tenant-claim and --tenant-expression.');
+  if (claim !== undefined) return { kind: 'claim', claim };
+  return expression === undefined ? undefined : { kind: 'cel', expression };
 }

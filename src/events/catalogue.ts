@@ -65,6 +65,9 @@ const ofBlockedUser = (data: { readonly user: string }) => `user:${data.user}`;
 const issuer = { issuer: id.describe('Of the trust record'), owner: party };
 const ofIssuer = (data: { readonly issuer: string }) => `issuer:${data.issuer}`;
 
+const tenantLink = { link: id, tenant: id };
+const ofTenantLink = (data: { readonly link: string }) => `tenant-link:${data.link}`;
+
 const client = { client: id, owner: party };
 const ofClient = (data: { readonly client: string }) => `client:${data.client}`;
 
@@ -114,6 +117,12 @@ export const catalogue = {
   'user.unblocked.v1': event('A blocked user may act again', blockedUser, ofBlockedUser),
 
   'issuer.registered.v1': event('A party’s issuer is trusted', issuer, ofIssuer),
+  'tenant-link.made.v1': event(
+    'One side, or both, said which tenant an external id of an issuer is',
+    { ...tenantLink, state: z.enum(['waiting', 'active']) },
+    ofTenantLink,
+  ),
+  'tenant-link.removed.v1': event('An issuer does not speak for a tenant any more', tenantLink, ofTenantLink),
   'issuer.claimed.v1': event('A party says that an issuer is its own; nothing is proven', issuer, ofIssuer),
   'issuer.verified.v1': event('A party’s issuer is proven, and waits for the operator', issuer, ofIssuer),
   'issuer.changed.v1': event('An issuer’s keys, algorithms, audience or expiry changed', issuer, ofIssuer),

@@ -5,8 +5,8 @@ import { findIssuer, saveIssuer } from './find-issuer.ts';
 import { newChallenge } from './issuer-challenge.ts';
 import type { KeySource } from './issuer-keys.ts';
 import type { FoundIssuer } from './issuer-repository.ts';
-import type { TrustRecord } from './model.ts';
-import { requireFuture, requireUsableKeys, seen, vouched } from './register-issuer.ts';
+import type { TenantMapping, TrustRecord } from './model.ts';
+import { requireFuture, requireUsableKeys, requireUsableMapping, seen, vouched } from './register-issuer.ts';
 
 /** `null` takes an optional member away; a key source takes the place of the one before. */
 export interface IssuerChange {
@@ -14,6 +14,7 @@ export interface IssuerChange {
   readonly jwksUri?: string;
   readonly algorithms?: TrustRecord['algorithms'];
   readonly audience?: string | null;
+  readonly tenantMapping?: TenantMapping;
   readonly expiresAt?: number | null;
 }
 
@@ -32,6 +33,7 @@ export async function changeIssuer(
   if (update.version !== undefined && update.version !== found.version)
     throw new Fault('precondition_failed', 'The issuer has changed since you read it.');
   requireFuture(context, change.expiresAt);
+  await requireUsableMapping(change.tenantMapping);
   const { jwks, jwksUri, ...members } = change;
   const plain = withMembers(found.value, members);
   const hasNewKeys = jwks !== undefined || jwksUri !== undefined;
@@ -46,7 +48,12 @@ export async function changeIssuer(
 
 function withMembers(
   record: TrustRecord,
-  { algorithms, audience, expiresAt }: Omit<IssuerChange, 'jwks' | 'jwksUri'>,
+  {
+    algorithms,
+    audience,
+    tenantMapping = record.tenantMapping,
+    expiresAt,
+  }: Omit<IssuerChange, 'jwks' | 'jwksUri'>,
 ): TrustRecord {
   const { audience: audienceBefore, expiresAt: expiresBefore, ...rest } = record;
   const nextAudience = audience === undefined ? audienceBefore : (audience ?? undefined);
@@ -54,6 +61,7 @@ function withMembers(
   return {
     ...rest,
     algorithms: algorithms ?? record.algorithms,
+    ...(tenantMapping === undefined ? {} : { tenantMapping }),
     ...(nextAudience === undefined ? {} : { audience: nextAudience }),
     ...(nextExpiry === undefined ? {} : { expiresAt: nextExpiry }),
   };

@@ -12,6 +12,7 @@ import type { Dpop, DpopPolicy } from './possession.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import type { IssuerRepository } from './issuer-repository.ts';
 import type { Keys } from './keys.ts';
+import type { TenantLinkRepository } from './tenant-link-repository.ts';
 import type { TrustRepository } from './trust-repository.ts';
 
 export interface TrustDeps {
@@ -37,6 +38,7 @@ export interface TrustDeps {
 export interface TrustContext extends TrustDeps {
   readonly repository: TrustRepository;
   readonly issuers: IssuerRepository;
+  readonly links: TenantLinkRepository;
   readonly issuerKeys: IssuerKeys;
   readonly refusals: BoundedRefusals;
   readonly dpop: Dpop;

@@ -1,6 +1,9 @@
 export type TrustErrorCode =
   | 'issuer_taken'
   | 'issuer_unproven'
+  | 'issuer_unknown'
+  | 'mapping_unusable'
+  | 'link_taken'
   | 'keys_unusable'
   | 'client_exists'
   | 'wrong_owner'
@@ -11,6 +14,9 @@ export type TrustErrorCode =
 
 export const trustErrors = {
   issuer_taken: { status: 409, title: 'The issuer is registered already' },
+  issuer_unknown: { status: 422, title: 'No such issuer is registered' },
+  mapping_unusable: { status: 422, title: 'The tenant mapping cannot be used' },
+  link_taken: { status: 409, title: 'The external id is linked to another tenant' },
   issuer_unproven: { status: 422, title: 'It is not proven that the issuer is this party’s' },
   keys_unusable: { status: 422, title: 'The key set cannot be used' },
   client_exists: { status: 409, title: 'The client id is taken' },

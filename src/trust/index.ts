@@ -18,6 +18,7 @@ import { createDpop } from './dpop.ts';
 import type { DpopProblem } from './dpop-proof.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
 import { createIssuerRepository } from './issuer-repository.ts';
+import { agreeToLink, countingIssuer, type LinkView, listLinks, stateLink, unlink } from './link-tenant.ts';
 import type { TokenProblem } from './jwt.ts';
 import { keepKeys } from './keep-keys.ts';
 import type { Keys } from './keys.ts';
@@ -40,6 +41,7 @@ import {
   readDelegation,
 } from './show-delegations.ts';
 import { checkChain, type Standing, type StandingProblem } from './standing.ts';
+import { createTenantLinkRepository } from './tenant-link-repository.ts';
 import type { TokenAnswer } from './token-answer.ts';
 import { issueToken } from './token-endpoint.ts';
 import { createTrustRepository, type PageRequest } from './trust-repository.ts';
@@ -72,6 +74,22 @@ export interface Trust {
   /** `proof`: the signed challenge, when it is not published in the well-known file. */
   verifyIssuer(owner: Party, id: string, proof: string | undefined, by: Principal): Promise<TrustRecord>;
   approveIssuer(owner: Party, id: string, by: Principal): Promise<TrustRecord>;
+  /** See `link-tenant.ts`. */
+  agreeToLink(
+    tenant: string,
+    input: Pick<LinkView, 'issuer' | 'externalId'>,
+    by: Principal,
+  ): Promise<LinkView>;
+  stateLink(
+    owner: Party,
+    issuerId: string,
+    input: Pick<LinkView, 'externalId' | 'tenant'>,
+    by: Principal,
+  ): Promise<LinkView>;
+  listTenantLinks(tenant: string, page: PageRequest): Promise<Page<LinkView>>;
+  listIssuerLinks(owner: Party, issuerId: string, page: PageRequest): Promise<Page<LinkView>>;
+  removeTenantLink(tenant: string, id: string, by: Principal): Promise<LinkView>;
+  removeIssuerLink(owner: Party, issuerId: string, id: string, by: Principal): Promise<LinkView>;
   setIssuerStatus(
     owner: Party,
     id: string,
@@ -138,7 +156,8 @@ export interface Trust {
 export function createTrust(deps: TrustDeps): Trust {
   const repository = createTrustRepository(deps.store);
   const issuers = createIssuerRepository(deps.store);
-  const stored = { ...deps, repository, issuers };
+  const links = createTenantLinkRepository(deps.store);
+  const stored = { ...deps, repository, issuers, links };
   const base = {
     ...stored,
     issuerKeys: watchIssuerKeys(stored, createIssuerKeys(deps)),
@@ -150,6 +169,14 @@ export function createTrust(deps: TrustDeps): Trust {
 
   return {
     registerIssuer: (owner, input, by) => registerIssuer(context, owner, input, by),
+    agreeToLink: (tenant, input, by) => agreeToLink(context, tenant, input, by),
+    stateLink: (owner, id, input, by) => stateLink(context, owner, id, input, by),
+    listTenantLinks: (tenant, page) => listLinks(context, 'tenant', tenant, page),
+    listIssuerLinks: async (owner, id, page) =>
+      listLinks(context, 'issuer', (await countingIssuer(context, owner, id)).issuer, page),
+    removeTenantLink: (tenant, id, by) => unlink(context, 'tenant', tenant, id, by),
+    removeIssuerLink: async (owner, id, link, by) =>
+      unlink(context, 'issuer', (await countingIssuer(context, owner, id)).issuer, link, by),
     setIssuerStatus: (owner, id, status, by) => setIssuerStatus(context, owner, id, status, by),
     findIssuer: async (owner, id) => {
       const { value, version } = await findIssuer(context, owner, id);

@@ -21,6 +21,8 @@ export interface TrustRecord {
   readonly algorithms: readonly Algorithm[];
   /** The issuer's own name for the broker: a token whose sole `aud` it is counts as made for the broker. */
   readonly audience?: string;
+  /** For whom it speaks. Absent: `fixed`. */
+  readonly tenantMapping?: TenantMapping;
   readonly status: IssuerStatus;
   /** Why it is not active. */
   readonly reason?: string;
@@ -39,6 +41,15 @@ export interface TrustRecord {
   readonly createdAt: number;
   readonly expiresAt?: number;
 }
+
+/**
+ * `fixed`: the tenant that owns the issuer. Otherwise a tenant's external id at this issuer, which counts only where a link says whose
+ * it is: the claim's value, or what a CEL expression over `claims` gives.
+ */
+export type TenantMapping =
+  | { readonly kind: 'fixed' }
+  | { readonly kind: 'claim'; readonly claim: string }
+  | { readonly kind: 'cel'; readonly expression: string };
 
 /** Where the owner of an issuer has published the challenge. */
 export type ProofPlace = 'well-known' | 'dns';
@@ -146,7 +157,12 @@ export interface Delegation {
   readonly revokedAt?: number;
   readonly revokedReason?: string;
   /** Who the user is where the chain began. */
-  readonly origin: { readonly issuer: string; readonly subject: string };
+  readonly origin: {
+    readonly issuer: string;
+    readonly subject: string;
+    /** The tenant's external id there, when the issuer maps. */
+    readonly externalTenant?: string;
+  };
   /** Everything that must stay in force for the chain to hold, oldest first. */
   readonly chain: {
     readonly delegations: readonly string[];

@@ -55,7 +55,7 @@ async function read(
   if (limitsNotKept.some((name) => name in jwt.claims)) throw refusedToken('assertion_limit_unknown');
   const audiences = readResources(jwt.claims);
   return {
-    subject: subjectOf(context, token, client),
+    subject: await subjectOf(context, token, client),
     ...(audiences === undefined ? {} : { audiences }),
     once: {
       digest: sha256(lengthPrefixed('grant', token.record.issuer, jti)),

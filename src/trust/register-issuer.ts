@@ -1,15 +1,16 @@
 import { auditActor } from '../audit/index.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type Party, partyId, partyKind, type Principal } from '../kernel/principal.ts';
+import { compileMapping } from './cel-mapping.ts';
 import type { TrustContext } from './deps.ts';
 import type { TrustErrorCode } from './errors.ts';
 import { newChallenge } from './issuer-challenge.ts';
 import type { KeySet, KeySource } from './issuer-keys.ts';
 import type { FoundIssuer } from './issuer-repository.ts';
-import type { TrustRecord } from './model.ts';
+import type { TenantMapping, TrustRecord } from './model.ts';
 
 export type NewIssuer = Pick<TrustRecord, 'issuer'> &
-  Partial<Pick<TrustRecord, 'jwks' | 'jwksUri' | 'algorithms' | 'audience' | 'expiresAt'>>;
+  Partial<Pick<TrustRecord, 'jwks' | 'jwksUri' | 'algorithms' | 'audience' | 'tenantMapping' | 'expiresAt'>>;
 
 /** So many may wait for their proof. */
 const maxClaims = 50;
@@ -32,6 +33,7 @@ export async function registerIssuer(
   if (new URL(input.issuer).host === new URL(context.brokerUrl).host)
     throw new Fault('invalid_request', 'The broker is its own issuer.');
   requireFuture(context, input.expiresAt);
+  await requireUsableMapping(input.tenantMapping);
   const keys = await requireUsableKeys(context, input);
   const record: TrustRecord = {
     // RSASSA-PKCS1-v1_5 only where somebody asks for it.
@@ -75,6 +77,16 @@ export function issuerTaken(): Fault {
 export function requireFuture({ clock }: TrustContext, expiresAt: number | null | undefined): void {
   if (typeof expiresAt === 'number' && expiresAt <= clock.now())
     throw new Fault('invalid_request', 'expiresAt must be in the future.');
+}
+
+/** Throws `mapping_unusable`. */
+export async function requireUsableMapping(mapping: TenantMapping | undefined): Promise<void> {
+  if (mapping?.kind !== 'cel') return;
+  const compiled = await compileMapping(mapping.expression);
+  if (!compiled.ok)
+    throw new Fault<TrustErrorCode>('mapping_unusable', `The expression ${compiled.error}.`, {
+      fields: [{ path: '/tenantMapping/expression', message: compiled.error }],
+    });
 }
 
 /** Active on the operator's word. */

@@ -10,6 +10,7 @@ import { addAboutTokenRoutes } from './about-token-routes.ts';
 import { addAgreementRoutes } from './agreement-routes.ts';
 import { addDelegationRoutes } from './delegation-routes.ts';
 import { addIssuerRoutes } from './issuer-routes.ts';
+import { addLinkRoutes } from './link-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
 import type { JsonWebKeySet } from './key-set.ts';
 import type { Client } from './model.ts';
@@ -67,6 +68,7 @@ export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   addUserRoutes(router, trust);
   addWellKnownRoutes(router, facts, trust.dpop.policy.required);
   addKeyRoutes(router, trust);
+  addLinkRoutes(router, trust);
   addIssuerRoutes(router, trust, facts.brokerUrl);
 
   router.openapi(createClient, async (c) => {

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { agentIdSchema, instantSchema, partySchema, slugSchema } from '../api/schemas.ts';
 import { managementScopes } from '../kernel/principal.ts';
+import { maxExpressionLength } from './cel-mapping.ts';
 import { grantTypes } from './model.ts';
 import { acceptedAlgorithms } from './signature.ts';
 
@@ -12,7 +13,7 @@ const urlSchema = z
     'must be an absolute http(s) URL',
   );
 /** Compared exactly, so only in the one form in which it is written into tokens. */
-const issuerSchema = z
+export const issuerSchema = z
   .string()
   .max(512)
   .refine(
@@ -50,6 +51,25 @@ const audienceSchema = z.string().min(1).max(255).openapi({
     'The issuer’s own name for the broker: tokens whose sole `aud` it is count as made for the broker',
 });
 
+const mappingSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('fixed') }),
+    z.strictObject({ kind: z.literal('claim'), claim: z.string().min(1).max(128) }),
+    z.strictObject({
+      kind: z.literal('cel'),
+      expression: z
+        .string()
+        .min(1)
+        .max(maxExpressionLength)
+        .openapi({ example: 'has(claims.org) ? claims.org : claims.email.split("@")[1]' }),
+    }),
+  ])
+  .openapi('TenantMapping', {
+    description:
+      'For whom the issuer speaks. `fixed` (default): the tenant that owns it. `claim`, `cel`: the tenant to which the external id, from a claim ' +
+      'or a CEL expression over `claims`, is linked',
+  });
+
 export const newIssuerSchema = z
   .strictObject({
     issuer: issuerSchema.openapi({ example: 'https://login.acme.example' }),
@@ -57,6 +77,7 @@ export const newIssuerSchema = z
     jwksUri: urlSchema.optional(),
     algorithms: algorithmsSchema.optional().openapi({ description: 'Default: all but RS256' }),
     audience: audienceSchema.optional(),
+    tenantMapping: mappingSchema.optional(),
     expiresAt: instantSchema.optional(),
   })
   .refine(exactlyOneKeySource, oneKeySource);
@@ -67,6 +88,7 @@ export const issuerChangeSchema = z
     jwksUri: urlSchema.optional(),
     algorithms: algorithmsSchema.optional(),
     audience: audienceSchema.nullable().optional(),
+    tenantMapping: mappingSchema.optional(),
     expiresAt: instantSchema.nullable().optional(),
   })
   .refine((change) => Object.keys(change).length > 0, 'must change something')
@@ -89,6 +111,7 @@ export const issuerSchemaOut = z
     jwksUri: z.string().optional(),
     algorithms: z.array(z.string()),
     audience: z.string().optional(),
+    tenantMapping: mappingSchema.optional(),
     status: z.enum(['pending', 'verified', 'active', 'keys_replaced', 'disabled']),
     reason: z.string().optional().openapi({ description: 'Why it is not active' }),
     trustedBy: z

@@ -7,6 +7,7 @@ import type { TrustContext } from './deps.ts';
 import { isInForce } from './make-agreement.ts';
 import type { Client, Delegation, TrustRecord } from './model.ts';
 import { recent } from './recent-facts.ts';
+import { stillMaps } from './still-maps.ts';
 
 /** Why a chain no longer holds; also the reason that the gateway answers. */
 export type StandingProblem =
@@ -96,6 +97,8 @@ async function checkChainBy(
   const brokenEarlier = earlier.find((result) => !result.ok);
   if (brokenEarlier !== undefined) return brokenEarlier;
   if (!isTrusted(facts.trustRecord, now)) return err('TENANT_CONTEXT_INVALID');
+  if (!(await stillMaps(context, facts.trustRecord, delegation, options)))
+    return err('TENANT_CONTEXT_INVALID');
   if (!(await areInForce(context, facts.clients, delegation.chain.agents, options)))
     return err('TENANT_CONTEXT_INVALID');
   if (facts.delegations.some((link) => link === undefined || link.revokedAt !== undefined))

@@ -1,11 +1,12 @@
 import { epochSeconds } from '../kernel/clock.ts';
 import { sha256 } from '../kernel/digest.ts';
-import { partyId, partyKind } from '../kernel/principal.ts';
+import { partyKind } from '../kernel/principal.ts';
 import { type AuthenticationContext, readAuthentication } from './authentication-context.ts';
 import type { TrustContext } from './deps.ts';
 import type { DpopProof } from './dpop-proof.ts';
 import { readForeignActors, requireMayAct } from './foreign-claims.ts';
 import { isSignedBy, maxTokenBytes, type ParsedJwt, parseJwt } from './jwt.ts';
+import { mapTenant } from './map-tenant.ts';
 import type { Actor, Client, Delegation } from './model.ts';
 import { recent } from './recent-facts.ts';
 import { brokeredUrl } from './resolve-target.ts';
@@ -64,17 +65,16 @@ export async function readSubject(
 }
 
 /** The user of whom an issuer speaks. Throws `invalid_request`. */
-export function subjectOf({ brokerUrl }: TrustContext, token: IssuerToken, client: Client): Subject {
+export async function subjectOf(context: TrustContext, token: IssuerToken, client: Client): Promise<Subject> {
   const { issuer } = token.record;
-  // Only a tenant's own issuer speaks for users; a tenant claimed inside a token counts for nothing.
-  if (partyKind(token.record.owner) !== 'tenant') throw refusedToken('subject_issuer_not_tenants');
-  if (partyKind(client.owner) === 'tenant' && client.owner !== token.record.owner)
+  const { tenant, ...mapped } = await mapTenant(context, token.record, token.claims);
+  if (partyKind(client.owner) === 'tenant' && client.owner !== `tenant:${tenant}`)
     throw refusedToken('subject_of_other_tenant');
-  requireMayAct(token.claims, issuer, client, brokerUrl);
+  requireMayAct(token.claims, issuer, client, context.brokerUrl);
   const act = readForeignActors(token.claims, issuer);
   return {
-    tenant: partyId(token.record.owner),
-    origin: { issuer, subject: token.subject },
+    tenant,
+    origin: { issuer, subject: token.subject, ...mapped },
     expiresAt: token.expiresAt,
     scope: token.scope,
     authentication: readAuthentication(token.claims),

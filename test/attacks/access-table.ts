@@ -118,6 +118,12 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
   tenant('GET /v1/tenants/{tenant}/users/blocked', '/v1/tenants/globex/users/blocked'),
   tenant('POST /v1/tenants/{tenant}/users/block', '/v1/tenants/globex/users/block', user),
   tenant('POST /v1/tenants/{tenant}/users/unblock', '/v1/tenants/globex/users/unblock', user),
+  tenant('GET /v1/tenants/{tenant}/links', '/v1/tenants/globex/links'),
+  tenant('POST /v1/tenants/{tenant}/links', '/v1/tenants/globex/links', {
+    issuer: 'https://login.acme.example',
+    externalId: 'x',
+  }),
+  tenant('DELETE /v1/tenants/{tenant}/links/{link}', '/v1/tenants/globex/links/LINK'),
   operator('GET /v1/keys', '/v1/keys'),
   operator('POST /v1/keys/rotate', '/v1/keys/rotate', { reason: 'mischief', compromised: true }),
   operator('POST /v1/keys/reencrypt', '/v1/keys/reencrypt'),
@@ -142,6 +148,19 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
     '/v1/providers/lodging/issuers/PROVIDER_ISSUER/approve',
   ),
   provider(
+    'GET /v1/providers/{provider}/issuers/{issuer}/links',
+    '/v1/providers/lodging/issuers/PROVIDER_ISSUER/links',
+  ),
+  provider(
+    'POST /v1/providers/{provider}/issuers/{issuer}/links',
+    '/v1/providers/lodging/issuers/PROVIDER_ISSUER/links',
+    { externalId: 'x', tenant: 'acme' },
+  ),
+  provider(
+    'DELETE /v1/providers/{provider}/issuers/{issuer}/links/{link}',
+    '/v1/providers/lodging/issuers/PROVIDER_ISSUER/links/none',
+  ),
+  provider(
     'POST /v1/providers/{provider}/issuers/{issuer}/{step}',
     '/v1/providers/lodging/issuers/PROVIDER_ISSUER/disable',
   ),
@@ -160,6 +179,16 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
   operator(
     'POST /v1/tenants/{tenant}/issuers/{issuer}/approve',
     '/v1/tenants/globex/issuers/TENANT_ISSUER/approve',
+  ),
+  tenant('GET /v1/tenants/{tenant}/issuers/{issuer}/links', '/v1/tenants/globex/issuers/TENANT_ISSUER/links'),
+  tenant(
+    'POST /v1/tenants/{tenant}/issuers/{issuer}/links',
+    '/v1/tenants/globex/issuers/TENANT_ISSUER/links',
+    { externalId: 'x', tenant: 'acme' },
+  ),
+  tenant(
+    'DELETE /v1/tenants/{tenant}/issuers/{issuer}/links/{link}',
+    '/v1/tenants/globex/issuers/TENANT_ISSUER/links/none',
   ),
   tenant(
     'POST /v1/tenants/{tenant}/issuers/{issuer}/{step}',

@@ -64,6 +64,12 @@ beforeAll(async () => {
     INVOICE: await first('/v1/invoices?tenant=globex'),
     SETTLEMENT: await first('/v1/settlements?provider=lodging'),
     SUBSCRIPTION: await first('/v1/tenants/globex/subscriptions'),
+    LINK: (
+      await call<{ id: string }>(stage, 'POST', '/v1/tenants/globex/links', {
+        issuer: stage.acme.issuer,
+        externalId: 'globex-there',
+      })
+    ).id,
     TENANT_ISSUER: await first('/v1/tenants/globex/issuers'),
     PROVIDER_ISSUER: await first('/v1/providers/lodging/issuers'),
   };

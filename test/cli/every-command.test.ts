@@ -176,6 +176,24 @@ it('does everything that the management API can: each command calls it, each cal
     // An active issuer has nothing to prove.
     expect([command, outcome.code]).toEqual([command, command === 'verify' ? 3 : 0]);
   }
+  // An issuer that serves many tenants.
+  const many = await idOf(
+    `issuers add provider:railways --issuer https://platform.example --jwks-file ${jwks} --tenant-claim org`,
+  );
+  await text(`issuers change provider:railways ${many} --tenant-expression claims.org`);
+  const link = await idOf('links add globex --issuer https://platform.example --external-id o-1');
+  expect(await text('links list globex')).toMatch(/https:\/\/platform\.example +o-1 +globex +active$/m);
+  expect(await text(`issuers links provider:railways ${many}`)).toMatch(/o-1 +globex +active$/m);
+  await text(`links remove globex ${link}`);
+  const again = await idOf(`issuers link provider:railways ${many} --external-id o-1 --tenant globex`);
+  await text(`issuers unlink provider:railways ${many} ${again}`);
+  for (const [method, path] of [
+    ['links', ''],
+    ['link', '--external-id x --tenant globex'],
+  ])
+    await text(`issuers ${method} tenant:globex ${claimed} ${path}`);
+  const own2 = await idOf(`issuers links tenant:globex ${claimed}`);
+  await text(`issuers unlink tenant:globex ${claimed} ${own2}`);
   await site.close();
   // Policies.
   const closed = await file(

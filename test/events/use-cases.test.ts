@@ -249,6 +249,19 @@ describe('what the use cases report', { shuffle: false }, () => {
       ['4 issuer.changed.v1', data],
       ['5 issuer.keys-replaced.v1', data],
     ]);
+    const platform = 'https://login.platform.example';
+    const { jwks } = await newParty();
+    await operator('POST', path, { issuer: platform, jwks, tenantMapping: { kind: 'claim', claim: 'org' } });
+    const { id: link } = await operator<{ id: string }>('POST', '/v1/tenants/passenger/links', {
+      issuer: platform,
+      externalId: 'o-1',
+    });
+    await operator('DELETE', `/v1/tenants/passenger/links/${link}`);
+    const linked = { link, tenant: 'passenger' };
+    expect(await story(`tenant-link:${link}`, 2)).toEqual([
+      ['1 tenant-link.made.v1', { ...linked, state: 'active' }],
+      ['2 tenant-link.removed.v1', linked],
+    ]);
     await site.close();
   });
 

@@ -46,6 +46,11 @@ async function prepare(): Promise<Readonly<Record<string, string>>> {
     commissionBps: 2,
     from: '2099-01',
   });
+  await call(market, 'POST', '/v1/tenants', { id: 'linked', name: 'Linked', tier: 'standard' });
+  await call(market, 'POST', '/v1/tenants/linked/links', {
+    issuer: 'https://login.skyways.example',
+    externalId: 'taken',
+  });
   await call(market, 'POST', '/v1/providers', { id: 'idle', name: 'Idle' });
   await call(market, 'POST', '/v1/providers/idle/suspend', { reason: 'test' });
   // This month is closed, so what comes now posts to the next one; from the month after that it is a month that was left open.

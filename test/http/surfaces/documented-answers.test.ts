@@ -61,6 +61,7 @@ const bodies: Readonly<Record<string, object>> = {
   'PATCH /v1/clients/{client}': { name: 'x' },
   'POST /v1/providers/{provider}/issuers': { issuer: 'https://a.example', jwks },
   'POST /v1/tenants/{tenant}/issuers': { issuer: 'https://a.example', jwks },
+  'POST /v1/tenants/{tenant}/links': { issuer: 'https://a.example', externalId: 'x' },
   'PATCH /v1/providers/{provider}/issuers/{issuer}': { audience: 'x' },
   'PATCH /v1/tenants/{tenant}/issuers/{issuer}': { audience: 'x' },
   'PATCH /v1/tenants/{tenant}': { name: 'x' },

@@ -99,6 +99,7 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     period: month,
     step: 'enable',
     event: 'evt_unknown',
+    link: 'unknown',
     '/v1/invoices/{id}': await first('/v1/invoices'),
     '/v1/settlements/{id}': await first('/v1/settlements'),
   };

@@ -144,6 +144,31 @@ export const cases: readonly Case[] = [
     () => undefined,
   ],
   [
+    'mapping_unusable',
+    'an expression that is none',
+    'POST',
+    '/v1/providers/cloudly/issuers',
+    ({ keys }) => ({
+      issuer: 'https://a.example',
+      jwks: keys,
+      tenantMapping: { kind: 'cel', expression: 'claims.' },
+    }),
+  ],
+  [
+    'issuer_unknown',
+    'a link to an issuer that nobody registered',
+    'POST',
+    '/v1/tenants/acme/links',
+    () => ({ issuer: 'https://a.example', externalId: 'x' }),
+  ],
+  [
+    'link_taken',
+    'an external id of another tenant',
+    'POST',
+    '/v1/tenants/acme/links',
+    () => ({ issuer: 'https://login.skyways.example', externalId: 'taken' }),
+  ],
+  [
     'unknown_party',
     'an issuer of an unknown tenant',
     'POST',
