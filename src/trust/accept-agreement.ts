@@ -20,7 +20,7 @@ export async function acceptAgreement(context: TrustContext, id: string, by: Pri
   await requireParties(context, value);
   const agreement: Agreement = { ...value, status: 'active' };
   const commit = await context.repository.commit([
-    context.repository.replaceAgreement(agreement, version),
+    ...context.repository.acceptAgreement(agreement, version),
     ...(await inForceWrites(context, agreement, 'agreement.accept', by)),
   ]);
   if (!commit.ok) throw new Fault('conflict', 'The agreement was changed by somebody else at the same time.');

@@ -18,7 +18,8 @@ export async function findAgreement(
   const to = `provider:${target.provider}` as const;
   if (partyKind(client.owner) === 'tenant' || client.owner === to) return undefined;
   const now = context.clock.now();
-  for await (const { value: agreement } of context.repository.eachAgreement(client.owner, to, recent)) {
+  const between = { from: client.owner, to, tenant: target.tenant };
+  for await (const { value: agreement } of context.repository.eachAgreement(between, recent)) {
     if (!isInForce(agreement, now)) continue;
     if (agreement.tenants === undefined || agreement.tenants.includes(target.tenant)) return agreement;
   }

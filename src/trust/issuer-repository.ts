@@ -2,7 +2,7 @@ import { sha256 } from '../kernel/digest.ts';
 import type { Party } from '../kernel/principal.ts';
 import { maxKeysPerRead, type Page, type Store, type StoredRecord, type Write } from '../storage/port.ts';
 import type { TrustRecord } from './model.ts';
-import type { PageRequest } from './trust-repository.ts';
+import type { PageRequest } from './list-indexed.ts';
 
 /** A trust record, and where it is: what counts has one place for each issuer, claims have a place each. */
 export interface FoundIssuer {

@@ -66,13 +66,9 @@ async function requireMayPropose(
     throw new Fault('forbidden', `This token may only propose agreements of ${owner}.`);
   if (partyKind(from) === 'tenant' || partyKind(to) === 'tenant')
     throw new Fault('forbidden', 'Agreements with tenants are made by the operator.');
-  let open = 0;
-  for await (const { value } of context.repository.eachAgreement(from, to))
-    if (value.status === 'proposed' && value.proposedBy === owner && ++open === maxProposals)
-      throw new Fault(
-        'conflict',
-        `${maxProposals} proposals wait for an answer already. Withdraw one first.`,
-      );
+  const open = await context.repository.countProposals({ from, to, proposedBy: owner }, maxProposals);
+  if (open >= maxProposals)
+    throw new Fault('conflict', `${maxProposals} proposals wait for an answer already. Withdraw one first.`);
 }
 
 /** What says that an agreement is in force from now on. */

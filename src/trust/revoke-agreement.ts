@@ -20,7 +20,7 @@ export async function revokeAgreement(
   const agreement: Agreement = { ...value, status: 'revoked', reason };
   const wasProposed = value.status === 'proposed';
   const commit = await context.repository.commit([
-    context.repository.replaceAgreement(agreement, version),
+    ...context.repository.revokeAgreement(agreement, version),
     ...context.audit.writes({
       ...agreementEntry(agreement, by),
       action: wasProposed ? 'agreement.decline' : 'agreement.revoke',

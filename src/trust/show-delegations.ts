@@ -3,7 +3,7 @@ import { Fault } from '../kernel/fault.ts';
 import { partyId, partyKind, type Principal } from '../kernel/principal.ts';
 import type { TrustContext } from './deps.ts';
 import type { Delegation } from './model.ts';
-import type { PageRequest } from './trust-repository.ts';
+import type { PageRequest } from './list-indexed.ts';
 
 /** A chain lives as long as its first token, so a tree of this many links was made by somebody who wanted it large. */
 const maxLinks = 10_000;

@@ -1,76 +1,24 @@
 import { sha256 } from '../kernel/digest.ts';
-import type { Party } from '../kernel/principal.ts';
-import {
-  maxKeysPerRead,
-  type Page,
-  type ReadOptions,
-  type Store,
-  type StoredRecord,
-  type Write,
-} from '../storage/port.ts';
+import { type ReadOptions, type Store, type StoredRecord, type Write } from '../storage/port.ts';
+import { agreementKey, createAgreementRepository } from './agreement-repository.ts';
 import { createDelegationRepository, delegationKey } from './delegation-repository.ts';
+import { listIndexed, type PageRequest } from './list-indexed.ts';
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
-
-export interface PageRequest {
-  readonly limit: number;
-  readonly cursor?: string;
-}
 
 /** Keys: see docs/storage/trust.md. */
 export function createTrustRepository(store: Store) {
   const recordKey = (issuer: string) => ({ partition: `trust-record#${sha256(issuer)}`, sort: 'record' });
   const clientKey = (id: string) => ({ partition: `client#${id}`, sort: 'client' });
-  const agreementKey = (id: string) => ({ partition: `agreement#${id}`, sort: 'agreement' });
   const assertionKey = (digest: string) => ({ partition: `assertion#${digest}`, sort: 'jti' });
-
-  async function listed<T>(
-    partition: string,
-    keyOf: (sort: string) => { partition: string; sort: string },
-    page: PageRequest,
-  ): Promise<Page<T>> {
-    const ids = await store.list<null>(partition, { ...page, limit: Math.min(page.limit, maxKeysPerRead) });
-    const found = await store.getMany<T>(ids.items.map(({ sort }) => keyOf(sort)));
-    const items = found.filter((record) => record !== undefined);
-    return ids.cursor === undefined ? { items } : { items, cursor: ids.cursor };
-  }
-
-  /** All of an index, page by page, as far as the caller goes. */
-  async function* each<T>(
-    partition: string,
-    keyOf: (sort: string) => { partition: string; sort: string },
-    { records, ...order }: { readonly reverse?: boolean; readonly records?: ReadOptions } = {},
-  ): AsyncGenerator<StoredRecord<T>> {
-    let cursor: string | undefined;
-    do {
-      const page = { ...order, limit: maxKeysPerRead, ...(cursor === undefined ? {} : { cursor }) };
-      const ids = await store.list<null>(partition, page);
-      const found = await store.getMany<T>(
-        ids.items.map(({ sort }) => keyOf(sort)),
-        records,
-      );
-      for (const record of found) if (record !== undefined) yield record;
-      cursor = ids.cursor;
-    } while (cursor !== undefined);
-  }
 
   return {
     ...createDelegationRepository(store),
+    ...createAgreementRepository(store),
     trustRecord: (issuer: string, options?: ReadOptions): Promise<StoredRecord<TrustRecord> | undefined> =>
       store.get<TrustRecord>(recordKey(issuer), options),
     client: (id: string, options?: ReadOptions): Promise<StoredRecord<Client> | undefined> =>
       store.get<Client>(clientKey(id), options),
-    clients: (page: PageRequest) => listed<Client>('clients', clientKey, page),
-    agreement: (id: string): Promise<StoredRecord<Agreement> | undefined> =>
-      store.get<Agreement>(agreementKey(id)),
-    /** A party's own, from an index of its own: a page of all of them would have a cursor that tells of others'. */
-    agreements: (page: PageRequest, of?: Party) =>
-      listed<Agreement>(of === undefined ? 'agreements' : `agreements-of#${of}`, agreementKey, page),
-    /** Between two parties, newest first. One that has just been made is among them, whatever `records` say. */
-    eachAgreement: (from: Party, to: Party, records?: ReadOptions) =>
-      each<Agreement>(`agreements#${from}>${to}`, agreementKey, {
-        reverse: true,
-        ...(records === undefined ? {} : { records }),
-      }),
+    clients: (page: PageRequest) => listIndexed<Client>(store, 'clients', clientKey, page),
     /** Everything that a chain hangs on, in one read. */
     chainFacts: async (chain: Delegation['chain'], issuer: string, options?: ReadOptions) => {
       const keys = [
@@ -112,21 +60,6 @@ export function createTrustRepository(store: Store) {
     replaceClient: (value: Client, version: string): Write => ({
       op: 'putIfVersion',
       ...clientKey(value.id),
-      version,
-      value,
-    }),
-    insertAgreement: (value: Agreement): readonly Write[] => [
-      { op: 'putIfAbsent', ...agreementKey(value.id), value },
-      ...[
-        'agreements',
-        `agreements#${value.from}>${value.to}`,
-        `agreements-of#${value.from}`,
-        `agreements-of#${value.to}`,
-      ].map((partition): Write => ({ op: 'put', partition, sort: value.id, value: null })),
-    ],
-    replaceAgreement: (value: Agreement, version: string): Write => ({
-      op: 'putIfVersion',
-      ...agreementKey(value.id),
       version,
       value,
     }),

@@ -55,6 +55,45 @@ describe.each(engines)('agreements between companies, on $name', (engine) => {
     expect((await onward(globex)).token_type).toBe('Bearer');
   });
 
+  it('costs no more when there are many for other tenants, or many that were revoked', async () => {
+    const read: string[] = [];
+    await world.dispose();
+    world = await openTrust(engine, {
+      wrap: (store) => ({
+        ...store,
+        getMany: (keys, options) => {
+          read.push(...keys.map(({ partition }) => partition));
+          return store.getMany(keys, options);
+        },
+      }),
+    });
+    acme = await addTenant(world, 'acme');
+    flights = await addAgent(world, 'skyways/flights');
+    payments = await addAgent(world, 'northpay/payments');
+    await subscribe(world, acme, flights, payments);
+    for (let n = 0; n < 5; n++) {
+      await agree(world, flights, payments, { tenants: [`other-${n}`] });
+      const { id } = await agree(world, flights, payments);
+      await world.trust.revokeAgreement(id, 'test', operator);
+    }
+    const { id } = await agree(world, flights, payments, { tenants: ['acme', 'other-9'] });
+    read.length = 0;
+    await onward();
+    const agreements = new Set(read.filter((partition) => partition.startsWith('agreement#')));
+    expect([...agreements]).toEqual([`agreement#${id}`]);
+  });
+
+  it('may name more tenants than are looked up one by one', async () => {
+    const tenants = ['acme', ...Array.from({ length: 60 }, (_, n) => `tenant-${n}`)];
+    const { id } = await agree(world, flights, payments, { tenants });
+    expect((await onward()).token_type).toBe('Bearer');
+    const globex = await addTenant(world, 'globex');
+    await subscribe(world, globex, flights, payments);
+    expect(await refusal(onward(globex))).toBe(missing);
+    await world.trust.revokeAgreement(id, 'test', operator);
+    expect(await refusal(onward())).toBe(missing);
+  });
+
   it('ends when it says', async () => {
     await agree(world, flights, payments, { expiresAt: world.clock.now() + 60_000 });
     expect((await onward()).token_type).toBe('Bearer');
