@@ -8,7 +8,7 @@ import { findIssuer } from './find-issuer.ts';
 import type { TrustRecord } from './model.ts';
 import { requireParty } from './register-issuer.ts';
 import { linkId, type LinkSide, type TenantLink } from './tenant-link-repository.ts';
-import type { PageRequest } from './trust-repository.ts';
+import type { PageRequest } from './list-indexed.ts';
 
 /** `waiting`: the other side has not said the same. Why not is not told: it may not exist. */
 export interface LinkView extends TenantLink {
