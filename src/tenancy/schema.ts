@@ -68,7 +68,7 @@ export const subscriptionSchema = z
     plan: z.string().optional(),
     scopes: z.array(z.string()),
     audTenant: z.string().optional(),
-    approver: z.string().optional(),
+    approver: z.string().openapi({ description: 'Who decided it: as they said, or who asked' }),
     status: z.enum(['active', 'cancelled']),
     createdAt: instantSchema,
     expiresAt: instantSchema.optional(),

@@ -11,7 +11,7 @@ export type NewSubscription = Pick<Subscription, 'agent'> &
   Partial<Pick<Subscription, 'plan' | 'scopes' | 'audTenant' | 'approver' | 'expiresAt'>>;
 
 /**
- * Without `scopes`: all that the agent publishes now. A cancelled or expired subscription is replaced; by the tenant itself with
+ * Without `scopes`: all that the agent publishes now; without `approver`: whoever asks. A cancelled or expired subscription is replaced; by the tenant itself with
  * the same plan. Throws `forbidden` (`audTenant` or `plan` by a tenant), `not_found` (tenant), `agent_not_offered`, `scope_not_offered`,
  * `unknown_plan`, `invalid_request`, `conflict`.
  */
@@ -51,6 +51,7 @@ export async function subscribe(
     id: context.ids.next('sub'),
     tenant,
     scopes: input.scopes ?? published,
+    approver: input.approver ?? auditActor(by),
     status: 'active',
     createdAt: now,
   };
@@ -64,7 +65,12 @@ export async function subscribe(
       tenant,
       provider: providerOf(input.agent),
       agent: input.agent,
-      detail: { subscription: subscription.id, scopes: subscription.scopes, plan: subscription.plan ?? null },
+      detail: {
+        subscription: subscription.id,
+        scopes: subscription.scopes,
+        plan: subscription.plan ?? null,
+        approver: subscription.approver,
+      },
     }),
     ...(await context.events.writes('subscription.created.v1', {
       ...namesOf(subscription),

@@ -33,7 +33,11 @@ export interface BlockedUser extends User {
   readonly blockedAt: number;
 }
 
-/** A tenant's right to use an agent. The last one of (tenant, agent) is what counts now; those before it are history. */
+/**
+ * A tenant's right to use an agent, and the grant record behind every token that says no scope itself, such as an ID token: for
+ * whom, for which agent, up to which scopes, by whose decision and until when. The last one of (tenant, agent) is what counts now; those
+ * before it are history.
+ */
 export interface Subscription {
   readonly id: string;
   readonly tenant: string;
@@ -44,7 +48,8 @@ export interface Subscription {
   readonly scopes: readonly string[];
   /** The provider's own id for the tenant. */
   readonly audTenant?: string;
-  readonly approver?: string;
+  /** Who decided it: as they said, or who asked for it. */
+  readonly approver: string;
   readonly status: 'active' | 'cancelled';
   /** Epoch milliseconds. */
   readonly createdAt: number;

@@ -32,6 +32,8 @@ export async function readActor(
   if (token.record.owner !== client.owner) throw refusedToken('actor_of_other_party');
   if (token.subject !== client.issuerClientIds[token.record.issuer])
     throw refusedToken('actor_is_not_client');
+  // Then somebody else acts through it, and would be left out of the chain.
+  if (token.claims['act'] !== undefined) throw refusedToken('actor_acts_for_other');
   return { iss: token.record.issuer, sub: token.subject, client_id: client.id };
 }
 

@@ -259,6 +259,10 @@ export const delegationSchema = z
     provider: z.string(),
     agent: z.string(),
     deployment: z.string().optional(),
+    authorizationServer: z
+      .string()
+      .optional()
+      .openapi({ description: 'It is an ID-JAG, for this server; its provider and the operator are told' }),
     client: z.string().openapi({ description: 'The program that acts' }),
     scopes: z.array(z.string()),
     depth: z.int().openapi({ description: 'Actors in the chain up to here' }),

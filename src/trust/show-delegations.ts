@@ -21,6 +21,7 @@ export interface DelegationView extends Pick<
   | 'provider'
   | 'agent'
   | 'deployment'
+  | 'authorizationServer'
   | 'clientId'
   | 'scope'
   | 'issuedAt'
@@ -137,19 +138,21 @@ function viewsOf(
   const revoked = new Set(known.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id));
   const visible = new Set(shown.map(({ id }) => id));
   const now = epochSeconds(context.clock);
-  return links.map(({ parent, deployment, origin: _, chain, claims: __, maxDepth: ___, ...link }) => ({
-    ...link,
-    ...(parent !== undefined && visible.has(parent) ? { parent } : {}),
-    // Which deployment serves whom is its provider's affair: others see one address.
-    ...(deployment !== undefined && (by.kind === 'operator' || by.owner === `provider:${link.provider}`)
-      ? { deployment }
-      : {}),
-    state: stateOf(
-      link,
-      chain.delegations.some((ancestor) => revoked.has(ancestor)),
-      now,
-    ),
-  }));
+  return links.map(
+    ({ parent, deployment, authorizationServer, origin: _, chain, claims: __, maxDepth: ___, ...link }) => ({
+      ...link,
+      ...(parent !== undefined && visible.has(parent) ? { parent } : {}),
+      // Which deployment serves whom is its provider's affair: others see one address.
+      ...(deployment !== undefined && (by.kind === 'operator' || by.owner === `provider:${link.provider}`)
+        ? { deployment, ...(authorizationServer === undefined ? {} : { authorizationServer }) }
+        : {}),
+      state: stateOf(
+        link,
+        chain.delegations.some((ancestor) => revoked.has(ancestor)),
+        now,
+      ),
+    }),
+  );
 }
 
 function stateOf(

@@ -139,6 +139,29 @@ describe('the broker is not made to fetch what is inside', () => {
     expect(inside.connections()).toBe(0);
   });
 
+  it.each(targets)('as an authorization server that gives tokens for an agent: %s', async (url) => {
+    const issuer = at(url);
+    const send = async (method: string, path: string, body: unknown) =>
+      fetch(`${stage.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${stage.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    const deployment = `/v1/agents/${stage.market.agent}/deployments/default`;
+    const taken = [
+      await send('POST', '/v1/providers/skyways/issuers', { issuer, jwks: stage.acme.idp.jwks }),
+      await send('PATCH', deployment, { authorizationServer: issuer }),
+    ];
+    const got = await (await openLine(stage.market, stage.acme)).call('SendMessage', say('hi'));
+    await send('PATCH', deployment, { authorizationServer: null });
+    // What is no issuer is refused at once; else it is asked when somebody calls, and not reached.
+    const isTaken = taken.every(({ ok }) => ok);
+    const untouched = '502 UPSTREAM_UNREACHABLE';
+    expect([isTaken || url.includes('@'), `${got.status} ${got.reason}`]).toEqual([true, untouched]);
+    expect(got.text).not.toContain('evil');
+    expect(inside.connections()).toBe(0);
+  });
+
   it('and does not tell what it found there: refused and silent addresses are answered alike', async () => {
     const answers = await Promise.all(
       ['https://10.0.0.1/', 'https://127.0.0.1:1/', at('https://127.0.0.1:PORT/')].map(async (cardUrl) => {

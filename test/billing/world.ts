@@ -60,7 +60,15 @@ export async function newWorld(engine: TestEngine = defaultEngine()): Promise<Wo
       const always = [{ createdAt: 0, ...(plan === undefined ? {} : { plan }) }];
       const history = histories.get(`${tenant} ${agent}`) ?? always;
       return Promise.resolve(
-        history.map((terms) => ({ id: 'sub', tenant, agent, scopes: [], status: 'active', ...terms })),
+        history.map((terms) => ({
+          id: 'sub',
+          tenant,
+          agent,
+          scopes: [],
+          approver: 'operator',
+          status: 'active',
+          ...terms,
+        })),
       );
     },
   };

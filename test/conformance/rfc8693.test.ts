@@ -137,6 +137,46 @@ describe('RFC 8693, OAuth 2.0 Token Exchange', () => {
     });
   });
 
+  describe('§4.1 act in what others issued', () => {
+    it('stays in the chain, behind the client, under its issuer’s name', async () => {
+      const { issuer, idp } = stage.acme;
+      const claims = { iss: issuer, sub: 'user-1', aud: 'app', iat: now(), exp: now() + 60 };
+      const withAct = await idp.sign({ ...claims, act: { sub: 'portal' } });
+      expect(claimsOf(await stage.exchange({ subject_token: withAct }))['act']).toEqual({
+        iss: stage.url,
+        sub: 'acme-app',
+        client_id: 'acme-app',
+        act: { iss: issuer, sub: 'portal' },
+      });
+      const forged = await idp.sign({ ...claims, act: { iss: stage.url, sub: 'skyways-flights' } });
+      expect(refused(await stage.exchange({ subject_token: forged }))).toBe('400 invalid_request');
+    });
+  });
+
+  describe('§4.4 may_act (Authorized Actor) Claim', () => {
+    const exchangeWith = async (may_act: unknown, aud = stage.url) => {
+      const { issuer, idp } = stage.acme;
+      const claims = { iss: issuer, sub: 'user-1', aud, iat: now(), exp: now() + 60, may_act };
+      return stage.exchange({ subject_token: await idp.sign(claims) });
+    };
+
+    it('lets the one that it names act: by the issuer’s name for it, or by ours', async () => {
+      expect((await exchangeWith({ sub: 'app' })).status).toBe(200);
+      expect((await exchangeWith({ iss: stage.url, sub: 'acme-app' })).status).toBe(200);
+      expect(refused(await exchangeWith({ sub: 'other' }))).toBe('400 invalid_request');
+      expect(refused(await exchangeWith(undefined))).toBe('400 invalid_request');
+    });
+
+    it('keeps everybody else from it, also whom the token was issued to', async () => {
+      expect((await exchangeWith({ sub: 'app' }, 'app')).status).toBe(200);
+      expect(refused(await exchangeWith({ sub: 'other' }, 'app'))).toBe('400 invalid_request');
+    });
+
+    it('is about one hop: what is issued has none', async () => {
+      expect(claimsOf(await exchangeWith({ sub: 'app' }))).not.toHaveProperty('may_act');
+    });
+  });
+
   describe('§4.2 scope and §4.3 client_id Claims', () => {
     it('are what was granted and to whom', async () => {
       const answer = await stage.exchange({ scope: 'a2a:invoke' });

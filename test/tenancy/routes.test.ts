@@ -229,7 +229,14 @@ describe.each(engines)('tenancy routes on $name', (engine) => {
       expect(made.status).toBe(201);
       const { id, ...rest } = made.json;
       const expiresAt = '2027-01-01T00:00:00.000Z';
-      expect(rest).toEqual({ ...body, tenant: 'acme', status: 'active', createdAt: at, expiresAt });
+      expect(rest).toEqual({
+        ...body,
+        approver: 'client-of-tenant-acme',
+        tenant: 'acme',
+        status: 'active',
+        createdAt: at,
+        expiresAt,
+      });
       const list = () => call('GET', '/v1/tenants/acme/subscriptions', { as: 'acme-reader' });
       expect((await list()).json).toEqual({ items: [made.json] });
       const cancel = () => call('DELETE', `/v1/tenants/acme/subscriptions/${String(id)}`, { as: 'acme' });

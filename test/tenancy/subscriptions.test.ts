@@ -33,6 +33,7 @@ describe.each(engines)('subscriptions on $name', (engine) => {
         tenant: 'acme',
         agent,
         scopes: ['a2a:invoke', 'a2a:read', 'flights:book'],
+        approver: 'client-of-tenant-acme',
         status: 'active',
         createdAt: world.clock.now(),
       });
@@ -46,7 +47,7 @@ describe.each(engines)('subscriptions on $name', (engine) => {
           tenant: 'acme',
           provider: 'skyways',
           agent,
-          detail: { subscription: made.id, scopes: made.scopes, plan: null },
+          detail: { subscription: made.id, scopes: made.scopes, plan: null, approver: made.approver },
         },
       ]);
     });
@@ -61,7 +62,11 @@ describe.each(engines)('subscriptions on $name', (engine) => {
       };
       expect(await subscribe(input)).toMatchObject(input);
       expect(await tenancy.findSubscription('acme', agent)).toMatchObject(input);
-      expect((await since(1))[0]?.detail).toMatchObject({ plan: 'metered', scopes: ['a2a:read'] });
+      expect((await since(1))[0]?.detail).toMatchObject({
+        plan: 'metered',
+        scopes: ['a2a:read'],
+        approver: 'Ada',
+      });
     });
 
     it.each([
@@ -226,6 +231,7 @@ describe('isLive', () => {
     tenant: 'acme',
     agent,
     scopes: [],
+    approver: 'operator',
     status: 'active',
     createdAt: 0,
   };

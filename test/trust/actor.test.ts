@@ -96,6 +96,7 @@ describe.each(engines)('an actor token, on $name', (engine) => {
     ['issued to another program', { client_id: 'svc-other', sub: 'svc-other' }, 'token_audience_wrong'],
     ['for another audience', { aud: 'https://other.example' }, 'token_audience_wrong'],
     ['that expired', { exp: -31 }, 'token_expired'],
+    ['behind which somebody else acts', { act: { sub: 'svc-other' } }, 'actor_acts_for_other'],
     ['of an unknown issuer', { iss: 'https://id.nobody.example' }, 'token_issuer_unknown'],
     ['of the broker', { iss: brokerUrl }, 'token_issuer_unknown'],
   ])('is refused when it is one %s', async (_, changes, reason) => {

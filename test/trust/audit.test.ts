@@ -56,6 +56,7 @@ describe.each(engines)('the audit log of the token endpoint, on $name', (engine)
       detail: {
         delegation: call.ok && call.value.delegation.id,
         parent: null,
+        subscription: expect.stringMatching(/^sub_/),
         scope: ['a2a:invoke', 'a2a:read'],
         depth: 1,
         chain: ['acme-app'],

@@ -1,16 +1,20 @@
+import { decodeJwt } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Principal } from '../../src/kernel/principal.ts';
 import { sha256 } from '../../src/kernel/digest.ts';
+import { newParty } from '../support/party.ts';
 import { engines } from '../support/stores.ts';
 import { refusal as faultOf, trail } from '../tenancy/watched-store.ts';
 import {
   addAgent,
+  addClient,
   addTenant,
   agree,
   type CastAgent,
   type CastTenant,
   claimsOf,
   exchange,
+  jwksOf,
   passOn,
   refusal,
   subscribe,
@@ -128,6 +132,30 @@ describe.each(engines)('the tree of one chain of calls, on $name', (engine) => {
       await read(client('provider:skyways')),
       await read(client('tenant:acme')),
     ]).toEqual(['default', 'default', undefined]);
+  });
+
+  it('tells the server of an ID-JAG to the provider only, as where it runs', async () => {
+    const server = 'https://login.skyways.example';
+    const jwks = jwksOf(await newParty());
+    await world.trust.registerIssuer('provider:skyways', { issuer: server, jwks }, operator);
+    const change = { authorizationServer: server };
+    await world.registry.changeDeployment(flights.id, 'default', change, { by: operator });
+    const desk = await addClient(world, {
+      id: 'acme-desk',
+      owner: 'tenant:acme',
+      issuerClientIds: { [acme.issuer]: 'app', [server]: 'acme' },
+    });
+    const answer = await exchange(world, desk, await acme.idToken(), { resource: flights.resource });
+    const { jti = '' } = decodeJwt(answer.access_token);
+    const seen = async (by: Principal) =>
+      (await world.trust.readDelegation(sha256(jti), by)).authorizationServer;
+    expect([
+      await seen(operator),
+      await seen(client('provider:skyways')),
+      await seen(client('tenant:acme')),
+    ]).toEqual([server, server, undefined]);
+    const revoked = await world.trust.revokeDelegation(sha256(jti), 'test', operator);
+    expect(revoked.state).toBe('revoked');
   });
 
   it('comes in pages that tell nothing of what is between', async () => {

@@ -129,6 +129,7 @@ export async function issueCallToken(
       detail: {
         delegation: delegation.id,
         parent: delegation.parent ?? null,
+        subscription: standing.subscription.id,
         scope: delegation.scope,
         depth,
         chain: delegation.chain.clients,
@@ -172,8 +173,8 @@ async function requireStanding(
 }
 
 /**
- * What was asked, and nothing that any of the parties does not allow. An ID token carries no scope: then the subscription
- * is the subject's ceiling.
+ * What was asked, and nothing that any of the parties does not allow. An ID token carries no scope: then the subscription,
+ * which says who approved it and until when, is the grant record and the subject's ceiling.
  */
 function narrowScope(
   request: TokenRequest,
