@@ -1,18 +1,7 @@
-import type { AuthenticationHandler } from '@a2a-js/sdk/client';
-import {
-  type Client,
-  ClientFactory,
-  createAuthenticatingFetchWithRetry,
-  JsonRpcTransportFactory,
-} from '@a2a-js/sdk/client';
+import { type Client, ClientFactory, JsonRpcTransportFactory } from '@a2a-js/sdk/client';
 
 /** A client of the official SDK for an agent behind the broker: the brokered card says where it is. */
-export function connect(
-  broker: string,
-  agent: string,
-  authentication: AuthenticationHandler,
-): Promise<Client> {
-  const fetchImpl = createAuthenticatingFetchWithRetry(fetch, authentication);
+export function connect(broker: string, agent: string, fetchImpl: typeof fetch): Promise<Client> {
   const factory = new ClientFactory({ transports: [new JsonRpcTransportFactory({ fetchImpl })] });
   return factory.createFromUrl(`${broker}/a2a/${agent}/.well-known/agent-card.json`, '');
 }

@@ -9,7 +9,7 @@ import { agentCardHandler, jsonRpcHandler } from '@a2a-js/sdk/server/express';
 import express from 'express';
 import { type CryptoKey, importJWK } from 'jose';
 import {
-  brokerAuthentication,
+  brokerFetch,
   createBrokerClient,
   createTenantContextVerifier,
   createUsageReporter,
@@ -85,7 +85,7 @@ export async function runCompany(company: Company, skill: Skill): Promise<void> 
       connect(
         broker,
         agent,
-        brokerAuthentication({
+        brokerFetch({
           client,
           agent,
           subjectToken: () => context.token,

@@ -21,7 +21,7 @@ const verified = new WeakMap<Request, TenantContext>();
 export function requireTenantContext(verifier: TenantContextVerifier): RequestHandler {
   return (req: Request, res: Response, next: NextFunction) => {
     verifier
-      .verify(req.headers.authorization)
+      .verify(req.headers.authorization, { method: req.method, dpop: req.get('DPoP') })
       .then((context) => {
         verified.set(req, context);
         next();

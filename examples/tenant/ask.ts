@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { GetTaskRequest, Task } from '@a2a-js/sdk';
-import { brokerAuthentication, BrokerError, createBrokerClient } from '../../src/kit/index.ts';
+import { BrokerError, brokerFetch, createBrokerClient, createDpopKey } from '../../src/kit/index.ts';
 import { connect } from '../company/call-agent.ts';
 import { request } from '../company/messages.ts';
 import { stop } from '../company/settings.ts';
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     agent: { type: 'string', default: 'concierge/planner' },
     text: { type: 'string' },
     task: { type: 'string' },
+    dpop: { type: 'boolean', default: false },
   },
 });
 const { broker, tenant, issuer, agent } = values;
@@ -59,14 +60,16 @@ async function ask(): Promise<unknown> {
   if ((values.text === undefined) === (values.task === undefined))
     stop('Give exactly one of --text QUESTION and --task ID.');
   const idToken = await signIn({ issuer, clientId: values['issuer-client'], username, password });
-  const client = createBrokerClient({ broker, clientId, privateKey: key });
-  const authentication = brokerAuthentication({
+  // With a key of its own, made now and kept nowhere, the token is of use to this process alone.
+  const dpop = values.dpop ? createDpopKey() : undefined;
+  const client = createBrokerClient({ broker, clientId, privateKey: key, dpop });
+  const fetchImpl = brokerFetch({
     client,
     agent,
     subjectToken: () => idToken,
     subjectTokenType: 'id_token',
   });
-  const remote = await connect(broker, agent, authentication);
+  const remote = await connect(broker, agent, fetchImpl);
   const result =
     values.task === undefined
       ? await remote.sendMessage(request(values.text ?? ''))

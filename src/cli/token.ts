@@ -1,7 +1,13 @@
 import { type Command, Option } from 'commander';
 import { decodeJwt } from 'jose';
 import type { JsonObject } from '../kernel/json.ts';
-import { BrokerError, type BrokerToken, createBrokerClient, type SubjectTokenType } from '../kit/index.ts';
+import {
+  BrokerError,
+  type BrokerToken,
+  createBrokerClient,
+  createDpopKey,
+  type SubjectTokenType,
+} from '../kit/index.ts';
 import { brokerAddress, confidentialAddress } from './connection.ts';
 import { withExamples } from './examples.ts';
 import { type ExitReason, Failure } from './failure.ts';
@@ -11,6 +17,7 @@ import { colorsFor, write, writeJson } from './output.ts';
 import { readSecret } from './read-input.ts';
 import { readPrivateKey } from './read-private-key.ts';
 import { formatRecord } from './table.ts';
+import { addProofCommand } from './token-proof.ts';
 
 interface TokenOptions {
   readonly broker?: string;
@@ -18,9 +25,13 @@ interface TokenOptions {
   readonly key: string;
   readonly keyId?: string;
   readonly scope?: readonly string[];
+  readonly dpop?: string;
   readonly decode?: boolean;
   readonly json?: boolean;
 }
+
+/** A token, or an ID-JAG, which has no type. */
+type Printed = Omit<BrokerToken, 'tokenType'> & Partial<BrokerToken>;
 
 interface ExchangeOptions extends TokenOptions {
   readonly subjectTokenFile: string;
@@ -94,6 +105,7 @@ export function addTokenCommands(program: Command, io: CliIo): void {
     'token client-credentials --client-id skyways-usage --key skyways.jwk --scope usage:read > token.txt',
     'usage show --token-file token.txt',
   );
+  addProofCommand(token, io);
 }
 
 function asClient(command: Command): Command {
@@ -103,6 +115,10 @@ function asClient(command: Command): Command {
       .requiredOption('--key <path>', 'file with its private key as JWK (or a key set with one), - for stdin')
       .option('--key-id <kid>', 'the key’s id in the registered key set (default: the JWK’s kid)')
       .option('--scope <scopes>', 'comma-separated (default: all that is allowed)', list)
+      .option(
+        '--dpop <path>',
+        'bind the token to this private key (JWK file, RFC 9449): `token proof` shows how it is used',
+      )
       .option('--decode', 'print the token’s claims; with --json beside it, else instead of it'),
   );
 }
@@ -125,14 +141,18 @@ async function runExchange(io: CliIo, options: ExchangeOptions): Promise<void> {
 async function runWithClient(
   io: CliIo,
   options: TokenOptions,
-  ask: (client: ReturnType<typeof createBrokerClient>) => Promise<BrokerToken>,
+  ask: (client: ReturnType<typeof createBrokerClient>) => Promise<Printed>,
 ): Promise<void> {
   const broker = confidentialAddress(brokerAddress(io, options.broker));
   const privateKey = await readPrivateKey(io, options.key);
-  let token: BrokerToken;
+  const dpop =
+    options.dpop === undefined
+      ? undefined
+      : createDpopKey({ privateKey: await readPrivateKey(io, options.dpop) });
+  let token: Printed;
   try {
     token = await ask(
-      createBrokerClient({ broker, clientId: options.clientId, privateKey, keyId: options.keyId }),
+      createBrokerClient({ broker, clientId: options.clientId, privateKey, keyId: options.keyId, dpop }),
     );
   } catch (error) {
     throw tokenFailure(error, options.key);
@@ -140,7 +160,7 @@ async function runWithClient(
   await printToken(io, options, token);
 }
 
-async function printToken(io: CliIo, options: TokenOptions, token: BrokerToken): Promise<void> {
+async function printToken(io: CliIo, options: TokenOptions, token: Printed): Promise<void> {
   const claims = options.decode === true ? (decodeJwt(token.accessToken) as JsonObject) : undefined;
   if (options.json === true)
     return writeJson(io, JSON.stringify({ ...token, ...(claims === undefined ? {} : { claims }) }));

@@ -1,5 +1,5 @@
 import type { AuthenticationHandler } from '@a2a-js/sdk/client';
-import type { BrokerClient, SubjectTokenType } from './broker-client.ts';
+import type { BrokerClient, ExchangeRequest, SubjectTokenType } from './broker-client.ts';
 
 export interface BrokerAuthenticationOptions {
   readonly client: BrokerClient;
@@ -15,16 +15,17 @@ export interface BrokerAuthenticationOptions {
 
 /**
  * For the official A2A SDK: `createAuthenticatingFetchWithRetry(fetch, brokerAuthentication({…}))` makes the `fetchImpl` of its
- * transports. A 401 is tried once more with a fresh token. Its methods throw `BrokerError`.
+ * transports. A 401 is tried once more with a fresh token. Its methods throw `BrokerError`. Throws `TypeError` for a client that binds
+ * its tokens to a key: those need `brokerFetch`.
  */
 export function brokerAuthentication(options: BrokerAuthenticationOptions): AuthenticationHandler {
-  const { client, agent, subjectTokenType, scope } = options;
-
-  async function exchange() {
-    const [subjectToken, actorToken] = await Promise.all([options.subjectToken(), options.actorToken?.()]);
-    return client.exchange({ subjectToken, subjectTokenType, actorToken, agent, scope });
-  }
-  const headers = async () => ({ Authorization: `Bearer ${(await exchange()).accessToken}` });
+  const { client } = options;
+  if (client.dpop !== undefined)
+    throw new TypeError('A proof is about one request, which this handler does not see: use brokerFetch.');
+  const headers = async () => {
+    const { accessToken } = await client.exchange(await exchangeFor(options));
+    return { Authorization: `Bearer ${accessToken}` };
+  };
 
   return {
     headers,
@@ -38,4 +39,11 @@ export function brokerAuthentication(options: BrokerAuthenticationOptions): Auth
       return headers();
     },
   };
+}
+
+/** Asked anew for each request; equal ones cost one exchange. */
+export async function exchangeFor(options: BrokerAuthenticationOptions): Promise<ExchangeRequest> {
+  const { agent, subjectTokenType, scope } = options;
+  const [subjectToken, actorToken] = await Promise.all([options.subjectToken(), options.actorToken?.()]);
+  return { subjectToken, subjectTokenType, actorToken, agent, scope };
 }

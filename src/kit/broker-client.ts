@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { BoundedCache } from './bounded-cache.ts';
 import { BrokerError, refusalOf } from './broker-error.ts';
 import { type ClientKey, createAssertionSigner } from './client-assertion.ts';
+import type { DpopKey } from './dpop.ts';
 import { createDiscovery } from './discovery.ts';
 import { type Fetch, fetchJson, type JsonAnswer } from './fetch-json.ts';
 
@@ -9,6 +10,8 @@ export interface BrokerClientOptions extends ClientKey {
   /** The broker's issuer, exactly: an origin such as `https://broker.example.com`. */
   readonly broker: string;
   readonly clientId: string;
+  /** Its tokens are bound to this key (RFC 9449), and of use only to whoever holds it. */
+  readonly dpop?: DpopKey | undefined;
   readonly fetch?: Fetch;
   /** Epoch milliseconds. */
   readonly now?: () => number;
@@ -47,6 +50,8 @@ export interface IdJag {
 
 export interface BrokerToken {
   readonly accessToken: string;
+  /** The scheme under which it is sent; `DPoP` with a proof for each request. */
+  readonly tokenType: 'Bearer' | 'DPoP';
   /** Epoch seconds. */
   readonly expiresAt: number;
   /** What was granted; may be less than asked for. */
@@ -56,6 +61,8 @@ export interface BrokerToken {
 export interface BrokerClient {
   readonly broker: string;
   readonly clientId: string;
+  /** The key to which its tokens are bound. */
+  readonly dpop?: DpopKey | undefined;
   /** RFC 8693. Throws {@link BrokerError}. */
   exchange(request: ExchangeRequest): Promise<BrokerToken>;
   /**
@@ -79,7 +86,9 @@ const tokenTypePrefix = 'urn:ietf:params:oauth:token-type:';
  * requests at the same time share one.
  */
 export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
-  const { broker, clientId } = options;
+  const { broker, clientId, dpop } = options;
+  /** Of the answer: a token that is not bound would be a step back that nobody sees. */
+  const tokenType = dpop === undefined ? 'Bearer' : 'DPoP';
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const now = options.now ?? Date.now;
   const metadata = createDiscovery({ broker, fetch, now });
@@ -88,14 +97,11 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
   /** Access token (digest) → where it is cached. */
   const keys = new BoundedCache<string>(maxCached);
 
-  async function request(
-    parameters: Readonly<Record<string, string>>,
-    type: 'bearer' | 'n_a' = 'bearer',
-  ): Promise<BrokerToken> {
-    const { tokenEndpoint } = await metadata();
-    const startedAt = now();
-    const answer = await fetchJson(fetch, tokenEndpoint, {
+  async function send(url: string, parameters: Readonly<Record<string, string>>): Promise<JsonAnswer> {
+    const proof = await dpop?.proof({ method: 'POST', url });
+    return fetchJson(fetch, url, {
       method: 'POST',
+      ...(proof === undefined ? {} : { headers: { DPoP: proof } }),
       body: new URLSearchParams({
         ...parameters,
         client_id: clientId,
@@ -103,15 +109,34 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
         client_assertion: await assertion(),
       }),
     });
+  }
+
+  async function request(
+    parameters: Readonly<Record<string, string>>,
+    expected: 'Bearer' | 'DPoP' | 'N_A' = tokenType,
+  ): Promise<Omit<BrokerToken, 'tokenType'>> {
+    const { tokenEndpoint } = await metadata();
+    const startedAt = now();
+    let answer = await send(tokenEndpoint, parameters);
+    const isNew = dpop?.learn(tokenEndpoint, answer.dpopNonce) === true;
+    if (isNew && asksForNonce(answer)) {
+      answer = await send(tokenEndpoint, parameters);
+      dpop?.learn(tokenEndpoint, answer.dpopNonce);
+    }
     if (answer.status !== 200) throw refusalOf(answer.status, answer.body, answer.retryAfterSeconds);
-    return readToken(answer, startedAt, type);
+    return readToken(answer, startedAt, expected);
+  }
+
+  async function requestToken(parameters: Readonly<Record<string, string>>): Promise<BrokerToken> {
+    const { accessToken, ...rest } = await request(parameters);
+    return { accessToken, tokenType, ...rest };
   }
 
   function cached(parameters: Readonly<Record<string, string>>): Promise<BrokerToken> {
     const key = digest(JSON.stringify(Object.entries(parameters)));
     const hit = cache.get(key);
     if (hit !== undefined && hit.useUntil > now()) return hit.token;
-    const entry = { token: request(parameters), useUntil: Infinity };
+    const entry = { token: requestToken(parameters), useUntil: Infinity };
     cache.set(key, entry);
     entry.token.then(
       (token) => {
@@ -128,15 +153,16 @@ export function createBrokerClient(options: BrokerClientOptions): BrokerClient {
   return {
     broker,
     clientId,
+    dpop,
     // Async, so that what is wrong with the request is a rejection like everything else.
     exchange: async (request) => cached(exchangeParameters(request)),
     exchangeForIdJag: async (asked) => {
       const parameters = { ...exchangeParameters(asked), requested_token_type: `${tokenTypePrefix}id-jag` };
-      const { accessToken: assertion, ...rest } = await request(parameters, 'n_a');
+      const { accessToken: assertion, ...rest } = await request(parameters, 'N_A');
       return { assertion, ...rest };
     },
     redeem: async ({ assertion, ...asked }) =>
-      request({
+      requestToken({
         grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
         assertion,
         ...targetParameters(asked),
@@ -190,20 +216,29 @@ function scopeParameter(scope: readonly string[] | undefined): Readonly<Record<s
   return { scope: [...new Set(scope)].toSorted().join(' ') };
 }
 
-function readToken({ body }: JsonAnswer, startedAt: number, expected: 'bearer' | 'n_a'): BrokerToken {
+/** Whether a nonce is all that the proof lacked (RFC 9449 §8): nothing has been used up. */
+function asksForNonce({ status, body }: JsonAnswer): boolean {
+  return status === 400 && refusalOf(status, body, undefined).code === 'use_dpop_nonce';
+}
+
+function readToken(
+  { body }: JsonAnswer,
+  startedAt: number,
+  expected: 'Bearer' | 'DPoP' | 'N_A',
+): Omit<BrokerToken, 'tokenType'> {
   const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   const { access_token: accessToken, expires_in: expiresIn, token_type: type, scope } = fields;
   if (
     typeof accessToken !== 'string' ||
     typeof expiresIn !== 'number' ||
     typeof type !== 'string' ||
-    type.toLowerCase() !== expected
+    type.toLowerCase() !== expected.toLowerCase()
   )
     throw new BrokerError(
       'answer_invalid',
-      expected === 'bearer'
-        ? 'The token endpoint answered 200 without a usable Bearer token.'
-        : 'The token endpoint answered 200 without an ID-JAG.',
+      expected === 'N_A'
+        ? 'The token endpoint answered 200 without an ID-JAG.'
+        : `The token endpoint answered 200 without a usable ${expected} token.`,
     );
   return {
     accessToken,

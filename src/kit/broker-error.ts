@@ -1,4 +1,4 @@
-/** Codes of RFC 6749 §5.2, RFC 8693 §2.2.2 and RFC 8707 §2 that the broker answers with. */
+/** Codes of RFC 6749 §5.2, RFC 8693 §2.2.2 RFC 8707 §2 and RFC 9449 §5 that the broker answers with. */
 const oauthCodes = [
   'invalid_request',
   'invalid_client',
@@ -7,6 +7,8 @@ const oauthCodes = [
   'unsupported_grant_type',
   'invalid_target',
   'invalid_scope',
+  'invalid_dpop_proof',
+  'use_dpop_nonce',
   'temporarily_unavailable',
 ] as const;
 
@@ -53,6 +55,8 @@ const hints: Partial<Record<BrokerErrorCode, string>> = {
   unauthorized_client: 'The client is not registered for this grant type.',
   invalid_target:
     'Check the agent’s id, that it is published, that the tenant is subscribed to it, and that there is an agreement between the two providers.',
+  invalid_dpop_proof:
+    'Give the client a DPoP key, and check this machine’s clock and that the broker is called by its own address.',
   invalid_scope:
     'None of the scopes asked for is allowed by the subscription, agreement, client and agent together.',
 };

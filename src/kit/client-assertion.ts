@@ -19,7 +19,7 @@ export function createAssertionSigner(
   client: { readonly clientId: string; readonly broker: string } & ClientKey,
   now: () => number,
 ): () => Promise<string> {
-  const algorithm = client.algorithm ?? algorithmOf(client.privateKey);
+  const algorithm = client.algorithm ?? signatureAlgorithmOf(client.privateKey);
   const keyId = client.keyId ?? (isCryptoKey(client.privateKey) ? undefined : client.privateKey.kid);
   const key = isCryptoKey(client.privateKey)
     ? Promise.resolve(client.privateKey)
@@ -60,10 +60,11 @@ function isCryptoKey(key: JWK | CryptoKey): key is CryptoKey {
   return 'algorithm' in key;
 }
 
-function algorithmOf(key: JWK | CryptoKey): string {
+/** What a key signs with. Throws `TypeError` for one that cannot be used at the broker. */
+export function signatureAlgorithmOf(key: JWK | CryptoKey): string {
   const kind = isCryptoKey(key) ? key.algorithm.name : (key.alg ?? key.crv ?? key.kty ?? 'unknown');
   const algorithm = algorithms.get(kind);
   if (algorithm === undefined)
-    throw new TypeError(`A ${kind} key cannot authenticate at the broker: use ES256, EdDSA or PS256.`);
+    throw new TypeError(`A ${kind} key cannot be used at the broker: use ES256, EdDSA or PS256.`);
   return algorithm;
 }

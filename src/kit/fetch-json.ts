@@ -7,6 +7,8 @@ export interface JsonAnswer {
   /** `undefined` when the body is not JSON. */
   readonly body: unknown;
   readonly retryAfterSeconds: number | undefined;
+  /** For the next proof of possession (RFC 9449 §8). */
+  readonly dpopNonce: string | null;
 }
 
 const timeoutMs = 10_000;
@@ -24,6 +26,7 @@ export async function fetchJson(fetch: Fetch, url: string, init: RequestInit = {
       status: response.status,
       body: parse(await readBounded(response)),
       retryAfterSeconds: retryAfter(response.headers.get('Retry-After')),
+      dpopNonce: response.headers.get('DPoP-Nonce'),
     };
   } catch (error) {
     if (error instanceof BrokerError) throw error;

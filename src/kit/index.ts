@@ -5,6 +5,7 @@
  * @module a2a-federation-broker/kit
  */
 export { brokerAuthentication, type BrokerAuthenticationOptions } from './broker-authentication.ts';
+export { brokerFetch, type BrokerFetchOptions } from './broker-fetch.ts';
 export {
   type BrokerClient,
   type BrokerClientOptions,
@@ -15,6 +16,8 @@ export {
   type RedeemRequest,
   type SubjectTokenType,
 } from './broker-client.ts';
+export type { PresentedRequest, UseProof } from './dpop-verifier.ts';
+export { createDpopKey, type DpopKey, type ProofRequest } from './dpop.ts';
 export { BrokerError, type BrokerErrorCode } from './broker-error.ts';
 export {
   type Actor,

@@ -2,6 +2,12 @@ import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
 import { BrokerError } from './broker-error.ts';
 import { createBrokerKeys } from './broker-keys.ts';
 import { createDiscovery } from './discovery.ts';
+import {
+  createProofMemory,
+  type PresentedRequest,
+  type UseProof,
+  verifyPossession,
+} from './dpop-verifier.ts';
 import type { Fetch } from './fetch-json.ts';
 import { readClaims } from './read-claims.ts';
 import { type TenantContext, TenantContextError, type TenantContextErrorCode } from './tenant-context.ts';
@@ -13,6 +19,15 @@ export interface TenantContextVerifierOptions {
   readonly audience: string;
   /** How many actors a chain may have; default 4, the broker's own limit. */
   readonly maxDepth?: number;
+  /**
+   * For tokens that are bound to a key (DPoP, RFC 9449) and presented by their holder, past the gateway.
+   */
+  readonly dpop?: {
+    /** Where callers send their requests; default: the audience. Never from the request's own `Host`. */
+    readonly url?: string;
+    /** Whether a proof is new; default: remembered in this process. */
+    readonly useProof?: UseProof;
+  };
   /** All of these must be in the token. */
   readonly requiredScopes?: readonly string[];
   readonly fetch?: Fetch;
@@ -21,8 +36,11 @@ export interface TenantContextVerifierOptions {
 }
 
 export interface TenantContextVerifier {
-  /** Of an `Authorization` header's value. Throws {@link TenantContextError}. */
-  verify(authorization: string | undefined): Promise<TenantContext>;
+  /**
+   * Of an `Authorization` header's value. A token that is bound to a key needs the `request` that it came with, and its proof:
+   * `{ method, dpop: headers.dpop }`. Throws {@link TenantContextError}.
+   */
+  verify(authorization: string | undefined, request?: PresentedRequest): Promise<TenantContext>;
 }
 
 const maxTokenBytes = 16 * 1024;
@@ -39,6 +57,7 @@ export function createTenantContextVerifier(options: TenantContextVerifierOption
   const { broker, audience, maxDepth = 4, requiredScopes = [] } = options;
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const now = options.now ?? Date.now;
+  const useProof = options.dpop?.useProof ?? createProofMemory(now);
   const keys = createBrokerKeys({ metadata: createDiscovery({ broker, fetch, now }), fetch, now });
 
   async function findKey(keyId: string) {
@@ -80,8 +99,8 @@ export function createTenantContextVerifier(options: TenantContextVerifierOption
   }
 
   return {
-    async verify(authorization) {
-      const token = bearerToken(authorization);
+    async verify(authorization, request) {
+      const { scheme, token } = readAuthorization(authorization);
       const claims = await verifiedClaims(token);
       // jose takes a list of audiences, and any `iat` when no maximum age is set.
       if (claims.aud !== audience)
@@ -91,12 +110,22 @@ export function createTenantContextVerifier(options: TenantContextVerifierOption
           'token_not_yet_valid',
           'The token was issued in the future: compare this machine’s clock with the broker’s.',
         );
-      if (claims['cnf'] !== undefined)
-        throw new TenantContextError(
-          'token_is_bound',
-          'The token is bound to a key, and is of no use as a Bearer token.',
+      const keyThumbprint = keyOf(claims);
+      requireScheme(scheme, keyThumbprint);
+      if (keyThumbprint !== undefined)
+        await verifyPossession(
+          { text: token, jkt: keyThumbprint },
+          {
+            method: request?.method ?? '',
+            url: request?.url ?? options.dpop?.url ?? audience,
+            dpop: request?.dpop,
+          },
+          { now, useProof },
         );
-      const context = readClaims(claims, token, maxDepth);
+      const context = {
+        ...readClaims(claims, token, maxDepth),
+        ...(keyThumbprint === undefined ? {} : { keyThumbprint }),
+      };
       const missing = requiredScopes.filter((scope) => !context.scope.includes(scope));
       if (missing.length > 0)
         throw new TenantContextError('scope_insufficient', `The token lacks ${missing.join(', ')}.`, {
@@ -107,13 +136,38 @@ export function createTenantContextVerifier(options: TenantContextVerifierOption
   };
 }
 
-function bearerToken(authorization: string | undefined): string {
+/** A `cnf` that says anything but a thumbprint is never ignored. */
+function keyOf({ cnf }: JWTPayload): string | undefined {
+  if (cnf === undefined) return undefined;
+  const { jkt, ...others } = (typeof cnf === 'object' && cnf !== null ? cnf : {}) as Record<string, unknown>;
+  if (typeof jkt !== 'string' || jkt === '' || Object.keys(others).length > 0)
+    throw new TenantContextError('token_malformed', 'The token is bound in a way that is not known here.');
+  return jkt;
+}
+
+function requireScheme(scheme: 'bearer' | 'dpop', jkt: string | undefined): void {
+  if (scheme === 'bearer' && jkt !== undefined)
+    throw new TenantContextError(
+      'token_is_bound',
+      'The token is bound to a key, and is of no use as a Bearer token.',
+    );
+  if (scheme === 'dpop' && jkt === undefined)
+    throw new TenantContextError('token_not_bound', 'The token is a Bearer token: no key proves anything.');
+}
+
+function readAuthorization(authorization: string | undefined): {
+  readonly scheme: 'bearer' | 'dpop';
+  readonly token: string;
+} {
   if (authorization === undefined || authorization === '')
     throw new TenantContextError('token_missing', 'The call has no Authorization header.');
-  const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1];
-  if (token === undefined || token.length > maxTokenBytes)
-    throw new TenantContextError('token_malformed', 'Authorization is not a Bearer token of at most 16 KiB.');
-  return token;
+  const [, scheme = '', token = ''] = /^(Bearer|DPoP) +([\w.~+/-]+=*)$/i.exec(authorization) ?? [];
+  if (token === '' || token.length > maxTokenBytes)
+    throw new TenantContextError(
+      'token_malformed',
+      'Authorization is not a Bearer or DPoP token of at most 16 KiB.',
+    );
+  return { scheme: scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer', token };
 }
 
 function readKeyId(token: string): string {

@@ -18,9 +18,14 @@ export interface TenantContext {
   readonly delegationId: string;
   /** Epoch seconds. */
   readonly expiresAt: number;
+  /** Thumbprint (RFC 7638) of the key that the caller has shown to possess; absent for a Bearer token. */
+  readonly keyThumbprint?: string;
   /** To continue the chain: the subject token of a further exchange. A secret. */
   readonly token: string;
 }
+
+/** With which proofs of possession may be signed. */
+export const dpopAlgorithms: readonly string[] = ['ES256', 'EdDSA', 'PS256'];
 
 /** RFC 8693 §4.1 */
 export interface Actor {
@@ -41,14 +46,22 @@ export type TenantContextErrorCode =
   | 'token_expired'
   | 'token_not_yet_valid'
   | 'token_is_bound'
+  | 'token_not_bound'
+  | 'dpop_proof_missing'
+  | 'dpop_proof_malformed'
+  | 'dpop_key_wrong'
+  | 'dpop_request_wrong'
+  | 'dpop_token_wrong'
+  | 'dpop_time_wrong'
+  | 'dpop_proof_replayed'
   | 'tenant_context_missing'
   | 'actor_chain_too_long'
   | 'scope_insufficient'
   | 'broker_unavailable';
 
 /**
- * A call without an acceptable tenant context. Answer with `status` and, when set, `wwwAuthenticate` (RFC 6750 §3); `message` is
- * for the provider's own log.
+ * A call without an acceptable tenant context. Answer with `status` and, when set, `wwwAuthenticate` (RFC 6750 §3, RFC 9449 §7.1);
+ * `message` is for the provider's own log.
  */
 export class TenantContextError extends Error {
   override readonly name = 'TenantContextError';
@@ -73,7 +86,12 @@ export class TenantContextError extends Error {
 function challenge(code: TenantContextErrorCode, requiredScopes: readonly string[] = []): string {
   // RFC 6750 §3.1: no error code for a request without credentials.
   if (code === 'token_missing') return 'Bearer';
+  const dpop = `algs="${dpopAlgorithms.join(' ')}"`;
+  if (code.startsWith('dpop_'))
+    return `DPoP error="invalid_dpop_proof", error_description="${code}", ${dpop}`;
+  if (code === 'token_not_bound') return `DPoP error="invalid_token", error_description="${code}", ${dpop}`;
   const error = code === 'scope_insufficient' ? 'insufficient_scope' : 'invalid_token';
   const scope = requiredScopes.length === 0 ? '' : `, scope="${requiredScopes.join(' ')}"`;
-  return `Bearer error="${error}", error_description="${code}"${scope}`;
+  const bearer = `Bearer error="${error}", error_description="${code}"${scope}`;
+  return code === 'token_is_bound' ? `${bearer}, DPoP ${dpop}` : bearer;
 }

@@ -1,3 +1,4 @@
+import { authorizationFor } from './authorization.ts';
 import type { BrokerClient } from './broker-client.ts';
 import { BrokerError } from './broker-error.ts';
 import { type Fetch, fetchJson } from './fetch-json.ts';
@@ -30,21 +31,28 @@ export async function deliver(
   events: readonly UsageEvent[],
 ): Promise<Delivery> {
   try {
-    const { accessToken } = await client.clientCredentials(['usage:write']);
-    const answer = await fetchJson(fetch, `${client.broker}/v1/usage/events`, {
-      method: 'POST',
-      headers: {
-        Authorization: `Bearer ${accessToken}`,
-        'Content-Type': 'application/cloudevents-batch+json',
-      },
-      body: JSON.stringify(events),
-      signal,
-    });
+    const token = await client.clientCredentials(['usage:write']);
+    const url = `${client.broker}/v1/usage/events`;
+    const body = JSON.stringify(events);
+    const post = async () => {
+      const answer = await fetchJson(fetch, url, {
+        method: 'POST',
+        headers: {
+          ...(await authorizationFor(client, token, { method: 'POST', url })),
+          'Content-Type': 'application/cloudevents-batch+json',
+        },
+        body,
+        signal,
+      });
+      return { answer, isNewNonce: client.dpop?.learn(url, answer.dpopNonce) === true };
+    };
+    const first = await post();
+    const { answer } = first.isNewNonce && first.answer.status === 401 ? await post() : first;
     const { status, retryAfterSeconds } = answer;
     const outcomes = readOutcomes(answer.body, events);
     if (outcomes !== undefined) return { kind: 'answered', outcomes };
     const reason = problemOf(answer.body) ?? `The broker answered ${status}.`;
-    if (status === 401) client.forget(accessToken);
+    if (status === 401) client.forget(token.accessToken);
     if (status === 401 || status === 408 || status === 429 || status >= 500 || status < 300)
       return { kind: 'later', retryAfterSeconds, reason };
     if (status === 403) return all(events, 'undelivered', reason);

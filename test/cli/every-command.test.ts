@@ -130,6 +130,7 @@ it('does everything that the management API can: each command calls it, each cal
   expect(await text('agreements list')).toMatch(/provider:railways +provider:skyways +revoked/);
   const idToken = await file('id-token.txt', `${await acme.idToken()}\n`);
   const asAcme = `--client-id ${acme.clientId} --key ${await keyFile(acme.client)}`;
+  await text(`token proof ${asAcme.replace(/^.*--key/, '--dpop')} --url ${story.broker.url}/oauth/token`);
   await text(`token exchange ${asAcme} --agent skyways/flights --subject-token-file ${idToken}`);
   const { items } = JSON.parse(await text('audit list --client acme-app --json')) as {
     items: { txn: string }[];

@@ -48,7 +48,12 @@ describe('token exchange', () => {
   it('with --json gives token, expiry and scope, and with --decode the claims too', async () => {
     const line = `${exchange} ${asAcme} --subject-token-file - --json`;
     const plain = await run(line, { stdin: await story.acme.idToken() });
-    expect(Object.keys(JSON.parse(plain.out) as object)).toEqual(['accessToken', 'expiresAt', 'scope']);
+    expect(Object.keys(JSON.parse(plain.out) as object)).toEqual([
+      'accessToken',
+      'tokenType',
+      'expiresAt',
+      'scope',
+    ]);
     const decoded = await run(`${line} --decode`, { stdin: await story.acme.idToken() });
     const { accessToken, claims } = JSON.parse(decoded.out) as { accessToken: string; claims: object };
     expect(claims).toEqual(decodeJwt(accessToken));
@@ -205,6 +210,48 @@ describe('token client-credentials', () => {
     expect(await run(`tenants list --token-file ${token}`)).toMatchObject({
       code: 3,
       err: expect.stringContaining('(403 forbidden)') as string,
+    });
+  });
+});
+
+describe('token … --dpop', () => {
+  it('gets a token that is bound to the key, and makes the proofs with which it is used', async () => {
+    const holder = await newParty();
+    const dpop = await story.keyFile(holder);
+    const stdin = await story.acme.idToken();
+    const { out, code } = await run(`${exchange} ${asAcme} --dpop ${dpop} --subject-token-file -`, { stdin });
+    const token = out.trim();
+    expect([code, decodeJwt(token)['cnf']]).toEqual([0, { jkt: expect.any(String) as string }]);
+    const url = `${story.broker.url}/a2a/skyways/flights/jsonrpc`;
+    const tokenFile = await story.file('bound.txt', token);
+    const proof = await run(`token proof --dpop ${dpop} --url ${url} --token-file ${tokenFile}`);
+    const ask = (headers: Record<string, string>) =>
+      fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'a2a-version': '1.0', ...headers },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'GetTask', params: { id: 'none' } }),
+      });
+    expect((await ask({ authorization: `DPoP ${token}`, dpop: proof.out.trim() })).status).toBe(200);
+    expect((await ask({ authorization: `Bearer ${token}` })).status).toBe(401);
+  });
+
+  it('puts a nonce into a proof, and prints JSON when asked', async () => {
+    const dpop = await story.keyFile(await newParty());
+    const line = `token proof --dpop ${dpop} --url ${story.broker.url}/oauth/token --nonce abc --json`;
+    const { proof } = JSON.parse((await run(line)).out) as { proof: string };
+    expect(decodeJwt(proof)).toMatchObject({ htm: 'POST', nonce: 'abc' });
+  });
+
+  it('says what is wrong with a key, an address', async () => {
+    const dpop = await story.keyFile(await newParty());
+    expect(await run(`token proof --dpop ${dpop} --url here`)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--url must be') as string,
+    });
+    const other = await story.file('odd.jwk', { kty: 'EC', crv: 'P-521', d: 'AA', x: 'AA', y: 'AA' });
+    expect(await run(`token proof --dpop ${other} --url ${story.broker.url}`)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('cannot be used') as string,
     });
   });
 });

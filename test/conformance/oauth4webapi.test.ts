@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Party } from '../support/party.ts';
-import { bearerGrant, exchangeGrant, openStage, type Stage, tokenType } from './stage.ts';
+import { bearerGrant, exchangeGrant, flightsUrl, openStage, type Stage, tokenType } from './stage.ts';
 
 let stage: Stage;
 let server: oauth.AuthorizationServer;
@@ -133,5 +133,82 @@ describe('oauth4webapi', () => {
     const token = await tokenFor('skyways/flights');
     const accepted = await oauth.protectedResourceRequest(token, 'POST', url, headers, body, insecure);
     expect(accepted.status).toBe(200);
+  });
+
+  it('binds an agent’s token to a key, and calls the agent with proofs and nonces (RFC 9449)', async () => {
+    const strict = await openStage({}, { BROKER_DPOP_NONCES: 'required' });
+    const issuer = new URL(strict.url);
+    const at = await oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
+    );
+    const client = { client_id: strict.acme.clientId };
+    const DPoP = oauth.DPoP({}, await oauth.generateKeyPair('ES256'));
+    const ask = async () => {
+      const parameters = {
+        subject_token: await strict.acme.idToken(),
+        subject_token_type: tokenType.idToken,
+        audience: 'skyways/flights',
+      };
+      const authentication = oauth.PrivateKeyJwt(strict.acme.client.privateKey);
+      const options = { ...insecure, DPoP };
+      const response = await oauth.genericTokenEndpointRequest(
+        at,
+        client,
+        authentication,
+        exchangeGrant,
+        parameters,
+        options,
+      );
+      return oauth.processGenericTokenEndpointResponse(at, client, response);
+    };
+    const first: unknown = await ask().catch((error: unknown) => error);
+    expect(oauth.isDPoPNonceError(first)).toBe(true);
+    const { access_token, token_type } = await ask();
+    expect(token_type).toBe('dpop');
+    const url = new URL(`${strict.url}/a2a/skyways/flights/jsonrpc`);
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'GetTask', params: { id: 't' } });
+    const headers = new Headers({ 'content-type': 'application/json', 'a2a-version': '1.0' });
+    const options = { ...insecure, DPoP };
+    for (let time = 0; time < 2; time++) {
+      const answer = await oauth.protectedResourceRequest(access_token, 'POST', url, headers, body, options);
+      expect(answer.status).toBe(200);
+    }
+    await strict.close();
+  });
+
+  it('validates bound tokens and their proofs as a resource server that is called directly', async () => {
+    const client = { client_id: stage.acme.clientId };
+    const keys = await oauth.generateKeyPair('ES256');
+    const DPoP = oauth.DPoP({}, keys);
+    const response = await oauth.genericTokenEndpointRequest(
+      server,
+      client,
+      oauth.PrivateKeyJwt(stage.acme.client.privateKey),
+      exchangeGrant,
+      {
+        subject_token: await stage.acme.idToken(),
+        subject_token_type: tokenType.idToken,
+        resource: flightsUrl,
+      },
+      { ...insecure, DPoP },
+    );
+    const { access_token } = await oauth.processGenericTokenEndpointResponse(server, client, response);
+    let seen: Request | undefined;
+    const keep = (url: string, init: object) => {
+      seen = new Request(url, init);
+      return Promise.resolve(new Response());
+    };
+    await oauth.protectedResourceRequest(access_token, 'POST', new URL(flightsUrl), undefined, null, {
+      ...insecure,
+      DPoP,
+      [oauth.customFetch]: keep,
+    });
+    const claims = await oauth.validateJwtAccessToken(server, seen as Request, flightsUrl, insecure);
+    expect(claims).toMatchObject({
+      aud: flightsUrl,
+      tenant: 'acme',
+      cnf: { jkt: expect.any(String) as string },
+    });
   });
 });

@@ -4,24 +4,38 @@ import {
   clientCredentialsGrant,
   type Configuration,
   discovery,
+  fetchProtectedResource,
   genericGrantRequest,
+  getDPoPHandle,
   PrivateKeyJwt,
+  randomDPoPKeyPair,
 } from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Party } from '../support/party.ts';
 import { bearerGrant, exchangeGrant, openStage, type Stage, tokenType } from './stage.ts';
 
 let stage: Stage;
+/** Demands nonces in proofs of possession. */
+let strict: Stage;
 beforeAll(async () => {
   stage = await openStage();
+  strict = await openStage({}, { BROKER_DPOP_NONCES: 'required' });
 });
-afterAll(() => stage.close());
+afterAll(async () => {
+  await stage.close();
+  await strict.close();
+});
 
 /** As its users set it up; plain http is for these tests alone. */
-function configure(clientId: string, party: Party, algorithm: 'oauth2' | 'oidc'): Promise<Configuration> {
+function configure(
+  clientId: string,
+  party: Party,
+  algorithm: 'oauth2' | 'oidc',
+  at = stage,
+): Promise<Configuration> {
   const kid = party.jwks.keys[0]?.kid;
   const key = kid === undefined ? party.privateKey : { key: party.privateKey, kid };
-  return discovery(new URL(stage.url), clientId, undefined, PrivateKeyJwt(key), {
+  return discovery(new URL(at.url), clientId, undefined, PrivateKeyJwt(key), {
     algorithm,
     execute: [allowInsecureRequests],
   });
@@ -78,6 +92,25 @@ describe('openid-client', () => {
     await expect(
       genericGrantRequest(app, bearerGrant, { assertion, audience: 'skyways/flights' }),
     ).rejects.toMatchObject({ error: 'invalid_grant', status: 400 });
+  });
+
+  it('binds its tokens to a key, learns nonces, and calls with them (RFC 9449)', async () => {
+    const config = await configure(
+      strict.market.providerClientId,
+      strict.market.providerClient,
+      'oauth2',
+      strict,
+    );
+    const dpop = getDPoPHandle(config, await randomDPoPKeyPair('ES256'));
+    const answer = await clientCredentialsGrant(config, { scope: 'usage:read' }, { DPoP: dpop });
+    expect(answer).toMatchObject({ token_type: 'dpop', scope: 'usage:read' });
+    const thumbprint = await dpop.calculateThumbprint();
+    expect(decodeJwt(answer.access_token)['cnf']).toEqual({ jkt: thumbprint });
+    const url = new URL(`${strict.url}/v1/usage`);
+    const read = () =>
+      fetchProtectedResource(config, answer.access_token, url, 'GET', null, undefined, { DPoP: dpop });
+    expect((await read()).status).toBe(200);
+    expect((await read()).status).toBe(200);
   });
 
   it('sees a refusal as the error that it is', async () => {

@@ -47,7 +47,13 @@ describe('createUsageQueueHandler', () => {
     exchange: () => Promise.reject(new Error('not used')),
     exchangeForIdJag: () => Promise.reject(new Error('not used')),
     redeem: () => Promise.reject(new Error('not used')),
-    clientCredentials: () => Promise.resolve({ accessToken: 'token', expiresAt: 0, scope: ['usage:write'] }),
+    clientCredentials: () =>
+      Promise.resolve({
+        tokenType: 'Bearer' as const,
+        accessToken: 'token',
+        expiresAt: 0,
+        scope: ['usage:write'],
+      }),
     forget: () => undefined,
   });
   /** Which messages stay in the queue. */

@@ -47,7 +47,12 @@ describe('createUsageReporter', () => {
       redeem: () => Promise.reject(new Error('not used')),
       clientCredentials: () =>
         failure === undefined
-          ? Promise.resolve({ accessToken: `token-${++tokens}`, expiresAt: 0, scope: ['usage:write'] })
+          ? Promise.resolve({
+              tokenType: 'Bearer' as const,
+              accessToken: `token-${++tokens}`,
+              expiresAt: 0,
+              scope: ['usage:write'],
+            })
           : Promise.reject(failure),
       forget: (token) => void forgotten.push(token),
     };
