@@ -13,6 +13,7 @@ import type { IssuerKeys } from './issuer-keys.ts';
 import type { IssuerRepository } from './issuer-repository.ts';
 import type { Keys } from './keys.ts';
 import type { TenantLinkRepository } from './tenant-link-repository.ts';
+import type { SeenSignatures } from './seen-signatures.ts';
 import type { TrustRepository } from './trust-repository.ts';
 
 export interface TrustDeps {
@@ -40,6 +41,7 @@ export interface TrustContext extends TrustDeps {
   readonly issuers: IssuerRepository;
   readonly links: TenantLinkRepository;
   readonly issuerKeys: IssuerKeys;
+  readonly seenSignatures: SeenSignatures;
   readonly refusals: BoundedRefusals;
   readonly dpop: Dpop;
 }

@@ -12,6 +12,7 @@ import { blockUser, unblockUser, type UserName } from './block-user.ts';
 import { type CallContext, verifyCallToken } from './call-context.ts';
 import { changeIssuer, type IssuerChange } from './change-issuer.ts';
 import type { TrustDeps } from './deps.ts';
+import { createSeenSignatures } from './seen-signatures.ts';
 import { introspectToken, type Introspection } from './introspect-token.ts';
 import { findIssuer } from './find-issuer.ts';
 import { createDpop } from './dpop.ts';
@@ -162,6 +163,7 @@ export function createTrust(deps: TrustDeps): Trust {
   const base = {
     ...stored,
     issuerKeys: watchIssuerKeys(stored, createIssuerKeys(deps)),
+    seenSignatures: createSeenSignatures(),
     refusals: createBoundedRefusals(deps),
   };
   const context = { ...base, dpop: createDpop(base) };

@@ -5,7 +5,7 @@ import { type AuthenticationContext, readAuthentication } from './authentication
 import type { TrustContext } from './deps.ts';
 import type { DpopProof } from './dpop-proof.ts';
 import { readForeignActors, requireMayAct } from './foreign-claims.ts';
-import { isSignedBy, maxTokenBytes, type ParsedJwt, parseJwt } from './jwt.ts';
+import { maxTokenBytes, type ParsedJwt, parseJwt } from './jwt.ts';
 import { mapTenant } from './map-tenant.ts';
 import type { Actor, Client, Delegation } from './model.ts';
 import { recent } from './recent-facts.ts';
@@ -91,7 +91,7 @@ async function continueDelegation(
 ): Promise<Subject> {
   const key = context.keys.verificationKey(jwt.keyId);
   if (jwt.algorithm !== 'ES256' || key === undefined) throw refusedToken('token_key_unknown');
-  if (!isSignedBy(jwt, key)) throw refusedToken('token_signature_wrong');
+  if (!context.seenSignatures.isSignedByAny(jwt, [key])) throw refusedToken('token_signature_wrong');
   if (jwt.type !== 'at+jwt') throw refusedToken('token_type_wrong');
   const { jti, exp, aud, act } = jwt.claims;
   if (typeof jti !== 'string' || typeof exp !== 'number' || exp <= epochSeconds(context.clock))

@@ -5,7 +5,7 @@ import { confirmationOf } from './confirmation.ts';
 import type { TrustContext } from './deps.ts';
 import type { DpopProof } from './dpop-proof.ts';
 import { OAuthRefusal } from './errors.ts';
-import { checkTimes, clockSkewSeconds, isSignedBy, type ParsedJwt, type TokenProblem } from './jwt.ts';
+import { checkTimes, clockSkewSeconds, type ParsedJwt, type TokenProblem } from './jwt.ts';
 import { mayAct } from './may-act.ts';
 import type { Client, TrustRecord } from './model.ts';
 import { judgeRecent } from './recent-facts.ts';
@@ -103,7 +103,7 @@ async function verifyBy(
       ? refusedToken('token_issuer_keys_replaced')
       : unavailable('issuer_keys_unavailable');
   if (keys.value.length === 0) throw refusedToken('token_key_unknown');
-  if (!keys.value.some((key) => isSignedBy(jwt, key))) throw refusedToken('token_signature_wrong');
+  if (!context.seenSignatures.isSignedByAny(jwt, keys.value)) throw refusedToken('token_signature_wrong');
 
   // A back-channel logout token (OpenID Connect) is signed by the same key and may lack a `typ`; `events` gives it away.
   if (!rules.types.includes(jwt.type) || 'events' in claims) throw refusedToken('token_type_wrong');
