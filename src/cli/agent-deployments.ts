@@ -34,6 +34,7 @@ interface NewDeployment extends BodyOptions {
   readonly resource?: string;
   readonly authorizationServer?: string;
   readonly brokerClientId?: string;
+  readonly awsSessionTags?: boolean;
   readonly weight?: number;
 }
 
@@ -43,6 +44,7 @@ interface DeploymentChange extends BodyOptions {
   readonly region?: string;
   readonly authorizationServer?: string;
   readonly brokerClientId?: string;
+  readonly awsSessionTags?: boolean;
 }
 
 export function addDeploymentCommands(agents: Command, io: CliIo): void {
@@ -66,6 +68,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
       .option('--resource <uri>', 'audience of tokens for it (default: its URL)')
       .option('--authorization-server <issuer>', 'of the provider, when it takes that one’s tokens')
       .option('--broker-client-id <id>', 'the broker’s own id there (default: the broker’s issuer)')
+      .option('--aws-session-tags', 'tokens for it name the tenant as a session tag for AWS STS')
       .option('--weight <count>', 'its share of new tasks among equals (1 to 1000)', integer)
       .action(
         async (
@@ -80,6 +83,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
             resource,
             authorizationServer,
             brokerClientId,
+            awsSessionTags,
             weight,
             ...options
           }: NewDeployment,
@@ -94,6 +98,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
             resource,
             authorizationServer,
             brokerClientId,
+            awsSessionTags,
             weight,
           };
           await showOne(io, options, {
@@ -122,6 +127,8 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
         'of the provider, when it takes that one’s tokens; none: the broker’s',
       )
       .option('--broker-client-id <id>', 'the broker’s own id there (default: the broker’s issuer)')
+      .option('--aws-session-tags', 'tokens for it name the tenant as a session tag for AWS STS')
+      .option('--no-aws-session-tags', 'not any more')
       .action(
         async (
           agent: AgentId,
@@ -132,6 +139,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
             region,
             authorizationServer: server,
             brokerClientId,
+            awsSessionTags,
             ...options
           }: DeploymentChange,
         ) =>
@@ -144,6 +152,7 @@ export function addDeploymentCommands(agents: Command, io: CliIo): void {
               region,
               authorizationServer: server === 'none' ? null : server,
               brokerClientId,
+              awsSessionTags,
             }),
           }),
       ),

@@ -23,6 +23,8 @@ export interface Deployment {
   readonly authorizationServer?: string;
   /** The broker's own id there, as which the gateway gets its tokens; absent: the broker's issuer. */
   readonly brokerClientId?: string;
+  /** Tokens for it carry the tenant as an AWS session tag: see docs/guides/aws.md. */
+  readonly awsSessionTags?: boolean;
   /** Share among equals, 1 to 1000. */
   readonly weight: number;
   /** `draining` keeps its running tasks and gets no new ones. */

@@ -19,6 +19,7 @@ export type NewDeployment = Pick<Deployment, 'id' | 'model' | 'url'> &
       | 'resource'
       | 'authorizationServer'
       | 'brokerClientId'
+      | 'awsSessionTags'
       | 'weight'
     >
   >;
@@ -49,6 +50,7 @@ export async function addDeployment(
     state: 'active',
   };
   refuseOwnAddresses(context, deployment);
+  requireAwsAudience(deployment);
   // Deployments of one agent may share a resource: they are the same audience.
   const shared = deployments.some(({ resource }) => resource === deployment.resource);
   const owner = shared ? undefined : await context.repository.resourceOwner(deployment.resource);
@@ -82,6 +84,7 @@ export interface DeploymentChange {
   /** `null`: from now on it takes the broker's tokens. */
   readonly authorizationServer?: string | null | undefined;
   readonly brokerClientId?: string | undefined;
+  readonly awsSessionTags?: boolean | undefined;
 }
 
 /** Throws `not_found`, `resource_taken` (our own address), `precondition_failed`, `conflict`. */
@@ -100,8 +103,10 @@ export async function changeDeployment(
     ...(change.weight === undefined ? {} : { weight: change.weight }),
     ...(change.state === undefined ? {} : { state: change.state }),
     ...(change.region === undefined ? {} : { region: change.region }),
+    ...(change.awsSessionTags === undefined ? {} : { awsSessionTags: change.awsSessionTags }),
   };
   refuseOwnAddresses(context, changed);
+  requireAwsAudience(changed);
   const deployments = record.value.deployments.map((deployment) =>
     deployment.id === id ? changed : deployment,
   );
@@ -120,6 +125,7 @@ export async function changeDeployment(
           ? {}
           : { authorizationServer: change.authorizationServer }),
         ...(change.brokerClientId === undefined ? {} : { brokerClientId: change.brokerClientId }),
+        ...(change.awsSessionTags === undefined ? {} : { awsSessionTags: change.awsSessionTags }),
       },
     },
     isSame(current, changed)
@@ -127,6 +133,18 @@ export async function changeDeployment(
       : await context.events.writes('deployment.changed.v1', factsOf(record.value, changed)),
   );
   return changed;
+}
+
+/** IAM takes audiences of up to 255 characters (CreateOpenIDConnectProvider), so with a longer one AWS would refuse each token. */
+function requireAwsAudience({ awsSessionTags, resource }: Deployment): void {
+  if (awsSessionTags === true && resource.length > 255)
+    throw new Fault(
+      'invalid_request',
+      'AWS takes audiences of up to 255 characters; this resource is longer.',
+      {
+        fields: [{ path: '/awsSessionTags', message: 'needs a resource of up to 255 characters' }],
+      },
+    );
 }
 
 /** Without a server, the id that the broker has there goes as well. */
@@ -144,7 +162,8 @@ function isSame(a: Deployment, b: Deployment): boolean {
     a.state === b.state &&
     a.region === b.region &&
     a.authorizationServer === b.authorizationServer &&
-    a.brokerClientId === b.brokerClientId
+    a.brokerClientId === b.brokerClientId &&
+    (a.awsSessionTags ?? false) === (b.awsSessionTags ?? false)
   );
 }
 

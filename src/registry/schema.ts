@@ -31,6 +31,9 @@ const authorizationServerSchema = z
 const brokerClientIdSchema = z.string().min(1).max(255).openapi({
   description: 'The broker’s own id at that server, with which the gateway gets tokens; default: its issuer',
 });
+const awsSessionTagsSchema = z.boolean().openapi({
+  description: 'Tokens for it name the tenant in the claim of which AWS STS makes session tags',
+});
 const scopeSchema = z.string().regex(/^[a-z0-9:._-]{1,64}$/, 'must be 1 to 64 of a-z 0-9 : . _ -');
 const domainSchema = z
   .string()
@@ -96,6 +99,7 @@ export const deploymentSchema = z
     resource: z.string(),
     authorizationServer: z.string().optional(),
     brokerClientId: z.string().optional(),
+    awsSessionTags: z.boolean().optional(),
     weight: z.int(),
     state: z.enum(['active', 'draining', 'down']),
   })
@@ -114,6 +118,7 @@ export const newDeploymentSchema = z
     resource: resourceSchema.optional(),
     authorizationServer: authorizationServerSchema.optional(),
     brokerClientId: brokerClientIdSchema.optional(),
+    awsSessionTags: awsSessionTagsSchema.optional(),
     weight: weightSchema.optional(),
   })
   .refine((made) => made.brokerClientId === undefined || made.authorizationServer !== undefined, {
@@ -128,6 +133,7 @@ export const deploymentChangeSchema = z
     region: regionSchema.optional(),
     authorizationServer: authorizationServerSchema.nullable().optional(),
     brokerClientId: brokerClientIdSchema.optional(),
+    awsSessionTags: awsSessionTagsSchema.optional(),
   })
   .refine((change) => Object.keys(change).length > 0, 'must change something');
 

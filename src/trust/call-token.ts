@@ -1,5 +1,6 @@
 import { epochSeconds } from '../kernel/clock.ts';
 import { sha256 } from '../kernel/digest.ts';
+import { awsSessionTags } from './aws-session-tags.ts';
 import type { JsonValue } from '../kernel/json.ts';
 import type { AuthenticationContext } from './authentication-context.ts';
 import type { TrustContext } from './deps.ts';
@@ -80,6 +81,7 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
     act: input.act as unknown as JsonValue,
     ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
     txn: input.txn,
+    ...(idJag === undefined && takesAwsTags(input) ? awsSessionTags(tenant.id) : {}),
     ...input.authentication,
     tctx: {
       v: tenantContextVersion,
@@ -109,4 +111,12 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
   };
   const type = idJag === undefined ? 'at+jwt' : idJagType;
   return { token: signJwt(claims, type, context.keys.signingKey()), delegation };
+}
+
+/** As its provider asked for it. A token for the gateway never reaches AWS. */
+function takesAwsTags({ deployment, audience, standing }: CallTokenInput): boolean {
+  if (deployment === undefined) return false;
+  return standing.agent.deployments.some(
+    ({ resource, awsSessionTags: asked }) => resource === audience && asked === true,
+  );
 }

@@ -126,13 +126,14 @@ export function createUpstreamTokens(context: TrustContext) {
     get(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken> {
       const now = epochSeconds(context.clock);
       // After a rotation because of a compromise, what the key before has signed is of no use.
-      const { id, resource, authorizationServer, brokerClientId } = deployment;
+      const { id, resource, authorizationServer, brokerClientId, awsSessionTags } = deployment;
       const key = [
         call.delegation.id,
         id,
         resource,
         authorizationServer,
         brokerClientId,
+        awsSessionTags,
         signingKeyId(),
       ].join(' ');
       const cached = cache.get(key);

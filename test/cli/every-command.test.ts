@@ -81,7 +81,7 @@ it('does everything that the management API can: each command calls it, each cal
   await text(
     'agents deploy railways/trains --id eu --model pooled --region eu-west-1 --url http://127.0.0.1:9/eu',
   );
-  await text('agents redeploy railways/trains eu --state draining --weight 7');
+  await text('agents redeploy railways/trains eu --state draining --weight 7 --aws-session-tags');
   expect(await text('agents deployments railways/trains')).toMatch(/^eu +pooled +draining +eu-west-1 +7 /m);
   await text('agents suspend railways/trains --reason test');
   await text('agents retire railways/trains');
