@@ -1,5 +1,6 @@
 import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
+import { maxKeysPerRead } from '../storage/port.ts';
 import type { BlockedUser, User } from '../tenancy/index.ts';
 import type { TrustContext } from './deps.ts';
 import type { TrustErrorCode } from './errors.ts';
@@ -46,8 +47,18 @@ async function userOf(context: TrustContext, tenant: string, name: UserName): Pr
   return { issuer: known.issuer, subject: known.subject };
 }
 
+/** Its own, or one that serves many tenants and that it has agreed to. */
 async function isIssuerOf(context: TrustContext, tenant: string, issuer: string): Promise<boolean> {
   for await (const { value } of context.issuers.each(`tenant:${tenant}`))
     if (value.issuer === issuer) return true;
+  let cursor: string | undefined;
+  do {
+    const page: Awaited<ReturnType<typeof context.links.list>> = await context.links.list('tenant', tenant, {
+      limit: maxKeysPerRead,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    if (page.items.some(({ value }) => value.issuer === issuer)) return true;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
   return false;
 }

@@ -109,6 +109,16 @@ describe.each(engines)('an issuer that serves many tenants, on $name', (engine) 
     expect(one.sub).not.toBe(two.sub);
   });
 
+  it('has users whom one tenant blocks, for itself, once it has agreed to the issuer', async () => {
+    const block = () => world.trust.blockUser('acme', { issuer, subject: 'u' }, 'left', byAcme);
+    expect((await faultOf(world.store, block)).code).toBe('unknown_issuer');
+    await say('o-1', 'acme', operator);
+    await say('o-2', 'globex', operator);
+    await block();
+    expect(await hop({ org: 'o-1' })).toBe('invalid_request subject_user_blocked');
+    expect(await hop({ org: 'o-2' })).toBe(granted);
+  });
+
   it('is linked by the operator in one go, from either side', async () => {
     expect(await agree('o-1', operator)).toMatchObject({ status: 'active' });
     expect(await say('o-2', 'globex', operator)).toMatchObject({ status: 'active' });
