@@ -1,16 +1,18 @@
 /**
- * `npm run bench -- token-exchange|relay|ingest|store|growth [--json]`: what the broker does in a second, and the ratio to a limit that was
+ * `npm run bench -- token-exchange|policy|relay|ingest|store|growth [--json]`: what the broker does in a second, and the ratio to a limit that was
  * measured in the same run on the same machine. Absolute figures are of this machine and this minute; the ratio travels.
  */
 import { growth } from './growth.ts';
 import { ingest } from './ingest.ts';
 import type { Measure } from './measure.ts';
+import { policy } from './policy.ts';
 import { relay } from './relay.ts';
 import { store } from './store.ts';
 import { tokenExchange } from './token-exchange.ts';
 
 const benches: Readonly<Record<string, () => Promise<readonly Measure[]>>> = {
   'token-exchange': tokenExchange,
+  policy,
   relay,
   ingest,
   store,

@@ -59,7 +59,11 @@ export async function tokenExchange(): Promise<readonly Measure[]> {
   }
 }
 
-function formOf({ client, clientId, idp, issuer }: MarketTenant, broker: string, audience: string): string {
+export function formOf(
+  { client, clientId, idp, issuer }: MarketTenant,
+  broker: string,
+  audience: string,
+): string {
   return exchangeForm({
     broker,
     client: { id: clientId, key: client },

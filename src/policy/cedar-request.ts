@@ -3,7 +3,7 @@ import { instant } from '../api/present.ts';
 import { partyId, partyKind } from '../kernel/principal.ts';
 import { type ExchangeFacts, providerOf } from './exchange-facts.ts';
 
-interface CedarRequest {
+export interface CedarRequest {
   readonly principal: EntityUid;
   readonly action: EntityUid;
   readonly resource: EntityUid;
