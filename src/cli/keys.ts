@@ -24,6 +24,11 @@ interface RotateOptions extends ConnectionOptions {
   readonly reason: string;
 }
 
+const versionColumns: readonly Column[] = [
+  { title: 'VERSION', value: 'version' },
+  { title: 'ACTIVE FROM', value: 'activeFrom' },
+];
+
 interface CreateOptions {
   readonly private: string;
   readonly public: string;
@@ -77,6 +82,30 @@ export function addKeyCommands(program: Command, io: CliIo): void {
       ),
     'keys rotate --reason "Yearly rotation"',
     'keys rotate --compromised --purposes access-token --reason "The host was broken into"',
+  );
+  withExamples(
+    withConnection(keys.command('pairwise'))
+      .description('Lists the versions of the secret behind the subjects under which providers know users.')
+      .action((options: ConnectionOptions) =>
+        showList(io, options, { path: '/v1/keys/pairwise' }, versionColumns),
+      ),
+    'keys pairwise',
+  );
+  withExamples(
+    withConnection(keys.command('rotate-pairwise'))
+      .description(
+        'Makes the next version of it. Users whom a provider has seen keep their subject there; new ones get one of the new version.',
+      )
+      .requiredOption('--reason <text>', 'why; kept in the audit log')
+      .action(({ reason, ...options }: ConnectionOptions & { readonly reason: string }) =>
+        showList(
+          io,
+          options,
+          { method: 'POST', path: '/v1/keys/pairwise/rotate', body: { reason } },
+          versionColumns,
+        ),
+      ),
+    'keys rotate-pairwise --reason "Two-yearly rotation"',
   );
   withExamples(
     withConnection(keys.command('reencrypt'))

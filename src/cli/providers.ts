@@ -12,6 +12,7 @@ import {
   withConnection,
   withPaging,
 } from './options.ts';
+import { addProviderIdCommands } from './provider-ids.ts';
 import type { Column } from './table.ts';
 
 const columns: readonly Column[] = [
@@ -32,6 +33,7 @@ interface NewProvider extends BodyOptions {
 export function addProviderCommands(program: Command, io: CliIo): void {
   const providers = program.command('providers').description('Companies that offer agents.');
 
+  addProviderIdCommands(providers, io);
   withExamples(
     withPaging(providers.command('list'))
       .description('Lists providers.')

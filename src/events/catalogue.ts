@@ -65,6 +65,13 @@ const ofBlockedUser = (data: { readonly user: string }) => `user:${data.user}`;
 const issuer = { issuer: id.describe('Of the trust record'), owner: party };
 const ofIssuer = (data: { readonly issuer: string }) => `issuer:${data.issuer}`;
 
+const account = { provider: id, tenant: id };
+const ofAccount = (data: { readonly provider: string; readonly tenant: string }) =>
+  `account:${data.provider}/${data.tenant}`;
+const linkedUser = { provider: id, sub: id.describe('Pairwise subject') };
+const ofLinkedUser = (data: { readonly provider: string; readonly sub: string }) =>
+  `user:${data.provider}/${data.sub}`;
+
 const tenantLink = { link: id, tenant: id };
 const ofTenantLink = (data: { readonly link: string }) => `tenant-link:${data.link}`;
 
@@ -117,6 +124,10 @@ export const catalogue = {
   'user.unblocked.v1': event('A blocked user may act again', blockedUser, ofBlockedUser),
 
   'issuer.registered.v1': event('A party’s issuer is trusted', issuer, ofIssuer),
+  'account.linked.v1': event('A provider knows a tenant under an id of its own', account, ofAccount),
+  'account.unlinked.v1': event('A provider’s own id for a tenant is gone', account, ofAccount),
+  'user.linked.v1': event('A provider knows a user under an id of its own', linkedUser, ofLinkedUser),
+  'user.unlinked.v1': event('A provider’s own id for a user is gone', linkedUser, ofLinkedUser),
   'tenant-link.made.v1': event(
     'One side, or both, said which tenant an external id of an issuer is',
     { ...tenantLink, state: z.enum(['waiting', 'active']) },
@@ -177,6 +188,12 @@ export const catalogue = {
     'Keys in the store are encrypted with the current master key',
     { records: z.int().describe('How many were encrypted with another one') },
     () => 'key:encryption',
+  ),
+
+  'pairwise-secret.rotated.v1': event(
+    'Users who are new at a provider get subjects of another version',
+    { version: z.int(), activeFrom: instant.describe('From then on') },
+    () => 'pairwise-secret:broker',
   ),
 
   'meter.defined.v1': onlyEvent(

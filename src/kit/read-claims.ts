@@ -7,11 +7,13 @@ export function readClaims(claims: JWTPayload, token: string, maxDepth: number):
   const tenantProfile = isRecord(claims['tctx']) ? claims['tctx'] : {};
   const region = tenantProfile['region'];
   const audTenant = claims['aud_tenant'];
+  const audSubject = claims['aud_sub'];
   const jti = text(claims, 'jti');
   return {
     tenant: text(claims, 'tenant'),
     ...(typeof audTenant === 'string' ? { audTenant } : {}),
     subject: text(claims, 'sub'),
+    ...(typeof audSubject === 'string' ? { audSubject } : {}),
     actors: readActors(claims['act'], maxDepth),
     txn: text(claims, 'txn'),
     tier: text(tenantProfile, 'tier'),

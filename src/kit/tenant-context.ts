@@ -6,6 +6,8 @@ export interface TenantContext {
   readonly audTenant?: string;
   /** The user, as this provider knows them: another provider gets another id for the same person. */
   readonly subject: string;
+  /** The provider's own id for this user, when linked. */
+  readonly audSubject?: string;
   /** Who acts, newest first: the caller, then who called the caller. */
   readonly actors: readonly Actor[];
   /** One id for the whole chain of calls. */

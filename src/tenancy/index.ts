@@ -1,8 +1,10 @@
 import type { Principal } from '../kernel/principal.ts';
 import type { Page, ReadOptions } from '../storage/port.ts';
 import { blockUser, isUserBlocked, unblockUser } from './block-user.ts';
+import { createAccountRepository, type ProviderAccount } from './account-repository.ts';
 import { createTenant, type NewTenant } from './create-tenant.ts';
 import type { TenancyDeps } from './deps.ts';
+import { linkAccount, listAccounts, requireAccount, unlinkAccount } from './link-account.ts';
 import { cancelSubscription, type NewSubscription, subscribe } from './subscribe.ts';
 import type { BlockedUser, Subscription, Tenant, User } from './tenant.ts';
 import { createTenantRepository, type PageRequest } from './tenant-repository.ts';
@@ -38,6 +40,15 @@ export interface Tenancy {
   /** To be asked of tenants with `blocksUsers` only. */
   isUserBlocked(tenant: string, user: User, options?: ReadOptions): Promise<boolean>;
   listBlockedUsers(tenant: string, page: PageRequest): Promise<Page<BlockedUser>>;
+  /** See `link-account.ts`. */
+  linkAccount(
+    input: Pick<ProviderAccount, 'provider' | 'tenant' | 'audTenant'>,
+    by: Principal,
+  ): Promise<ProviderAccount>;
+  unlinkAccount(place: Pick<ProviderAccount, 'provider' | 'tenant'>, by: Principal): Promise<ProviderAccount>;
+  /** Throws `not_found`. */
+  readAccount(provider: string, tenant: string): Promise<ProviderAccount>;
+  listAccounts(provider: string, page: PageRequest): Promise<Page<ProviderAccount>>;
   subscribe(tenant: string, input: NewSubscription, by: Principal): Promise<Subscription>;
   cancelSubscription(tenant: string, id: string, by: Principal): Promise<Subscription>;
   listSubscriptions(tenant: string, page: PageRequest): Promise<Page<Subscription>>;
@@ -49,7 +60,8 @@ export interface Tenancy {
 
 export function createTenancy(deps: TenancyDeps): Tenancy {
   const repository = createTenantRepository(deps.store);
-  const context = { ...deps, repository };
+  const accounts = createAccountRepository(deps.store);
+  const context = { ...deps, accounts, repository };
   return {
     createTenant: (input, by) => createTenant(context, input, by),
     updateTenant: (id, change, update) => updateTenant(context, id, change, update),
@@ -65,6 +77,10 @@ export function createTenancy(deps: TenancyDeps): Tenancy {
     unblockUser: (tenant, user, reason, by) => unblockUser(context, tenant, user, reason, by),
     isUserBlocked: (tenant, user, options) => isUserBlocked(context, tenant, user, options),
     listBlockedUsers: (tenant, page) => repository.blockedUsers(tenant, page),
+    linkAccount: (input, by) => linkAccount(context, input, by),
+    unlinkAccount: (place, by) => unlinkAccount(context, place, by),
+    readAccount: async (provider, tenant) => (await requireAccount(context, provider, tenant)).value,
+    listAccounts: (provider, page) => listAccounts(context, provider, page),
     subscribe: (tenant, input, by) => subscribe(context, tenant, input, by),
     cancelSubscription: (tenant, id, by) => cancelSubscription(context, tenant, id, by),
     listSubscriptions: (tenant, page) => repository.subscriptions(tenant, page),

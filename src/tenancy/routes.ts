@@ -12,6 +12,7 @@ import {
   takes,
   tenantParam,
 } from '../api/schemas.ts';
+import { addAccountRoutes } from './account-routes.ts';
 import type { Tenancy } from './index.ts';
 import {
   newSubscriptionSchema,
@@ -120,6 +121,7 @@ const cancelSubscriptionRoute = createRoute({
 
 export function tenancyRoutes(tenancy: Tenancy): Router {
   const router = createRouter();
+  addAccountRoutes(router, tenancy);
 
   router.openapi(createTenantRoute, async (c) => {
     const by = requireOperator(c);

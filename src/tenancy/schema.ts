@@ -41,6 +41,8 @@ export const tenantSchema = z
   })
   .openapi('Tenant');
 
+export const audTenantSchema = z.string().min(1).max(200);
+
 export const newSubscriptionSchema = z.strictObject({
   agent: agentIdSchema,
   plan: slugSchema.optional().openapi({ description: 'By which plan it is billed. Set by the operator' }),
@@ -50,10 +52,7 @@ export const newSubscriptionSchema = z.strictObject({
     .max(50)
     .optional()
     .openapi({ description: 'Absent: all that the agent publishes' }),
-  audTenant: z
-    .string()
-    .min(1)
-    .max(200)
+  audTenant: audTenantSchema
     .optional()
     .openapi({ description: 'The provider’s own id for the tenant; set by the operator alone' }),
   approver: z.string().trim().min(1).max(200).optional(),

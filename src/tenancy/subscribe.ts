@@ -4,6 +4,7 @@ import { Fault } from '../kernel/fault.ts';
 import type { Principal } from '../kernel/principal.ts';
 import type { TenancyContext } from './deps.ts';
 import type { TenancyErrorCode } from './errors.ts';
+import { accountFault } from './link-account.ts';
 import { isLive, type Subscription } from './tenant.ts';
 import { requireTenant } from './update-tenant.ts';
 
@@ -45,7 +46,7 @@ export async function subscribe(
   const plan = input.plan ?? (by.kind === 'operator' ? undefined : existing?.value.plan);
   if (isLive(existing?.value, now))
     throw new Fault('conflict', `${tenant} is subscribed to ${input.agent} already.`);
-  const subscription: Subscription = {
+  const made: Subscription = {
     ...input,
     ...(plan === undefined ? {} : { plan }),
     id: context.ids.next('sub'),
@@ -55,7 +56,10 @@ export async function subscribe(
     status: 'active',
     createdAt: now,
   };
+  const named = await namedThere(context, tenant, input);
+  const subscription = { ...made, ...named.members };
   const commit = await context.repository.commit([
+    ...named.writes,
     ...context.repository.saveSubscription(subscription, existing?.version ?? null),
     context.repository.tenantIsAt(tenant, owner.version),
     ...context.audit.writes({
@@ -78,9 +82,32 @@ export async function subscribe(
       expiresAt: subscription.expiresAt === undefined ? undefined : instant(subscription.expiresAt),
     })),
   ]);
-  if (!commit.ok)
-    throw new Fault('conflict', 'The subscription was changed by somebody else at the same time.');
+  if (!commit.ok) throw accountFault(commit.failed, named.isNew);
   return subscription;
+}
+
+/**
+ * Under which id the provider knows the tenant, in all of its agents' tokens: as it was said before, or as the operator says now, which
+ * nobody may have said otherwise. Throws `conflict`.
+ */
+async function namedThere(context: TenancyContext, tenant: string, { agent, audTenant }: NewSubscription) {
+  const provider = providerOf(agent);
+  const known = await context.accounts.get(provider, tenant);
+  const name = known?.value.audTenant ?? audTenant;
+  if (audTenant !== undefined && name !== audTenant)
+    throw new Fault(
+      'conflict',
+      `${provider} knows ${tenant} under another id. Change it with its tenant link.`,
+    );
+  const isNew = known === undefined && audTenant !== undefined;
+  const account = { provider, tenant, audTenant: name ?? '', updatedAt: context.clock.now() };
+  return {
+    isNew,
+    members: name === undefined ? {} : { audTenant: name },
+    writes: isNew
+      ? context.accounts.save(account, undefined)
+      : [context.accounts.isAt(provider, tenant, known?.version ?? null)],
+  };
 }
 
 function refuseOperatorsMembers({ audTenant, plan }: NewSubscription): void {

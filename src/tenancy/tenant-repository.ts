@@ -48,8 +48,10 @@ export function createTenantRepository(store: Store) {
     ): Promise<StoredRecord<Subscription> | undefined> =>
       store.get<Subscription>(subscriptionKey(tenant, agent), options),
 
-    subscriptions: (tenant: string, page: PageRequest): Promise<Page<Subscription>> =>
-      store.list<Subscription>(`subscriptions#${tenant}`, page),
+    subscriptions: (
+      tenant: string,
+      page: PageRequest & { readonly sortPrefix?: string },
+    ): Promise<Page<Subscription>> => store.list<Subscription>(`subscriptions#${tenant}`, page),
 
     insertTenant: (value: Tenant): readonly Write[] => [
       { op: 'putIfAbsent', ...tenantKey(value.id), value },

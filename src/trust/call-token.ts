@@ -6,9 +6,9 @@ import type { AuthenticationContext } from './authentication-context.ts';
 import type { TrustContext } from './deps.ts';
 import { idJagSeconds, idJagType } from './id-jag.ts';
 import { signJwt } from './jwt.ts';
+import type { KnownUser } from './known-user.ts';
 import type { Actor, Delegation } from './model.ts';
 import { accessTokenSeconds } from './model.ts';
-import { pairwiseSubject } from './pairwise-subject.ts';
 import type { Standing } from './standing.ts';
 
 /** The version of `tctx`, our tenant context profile. */
@@ -27,6 +27,8 @@ export interface CallTokenInput {
   readonly maxDepth?: number | undefined;
   readonly residency?: readonly string[] | undefined;
   readonly origin: Delegation['origin'];
+  /** The same, as the provider knows it. */
+  readonly user: KnownUser;
   readonly authentication: AuthenticationContext;
   readonly txn: string;
   readonly parent?: Delegation | undefined;
@@ -60,24 +62,19 @@ export function mintCallToken(context: TrustContext, input: CallTokenInput): Cal
     input.notAfter,
   );
   const jti = context.ids.next('jti');
-  const sub = pairwiseSubject(context.keys.pairwiseSecret(), {
-    provider: agent.provider,
-    issuer: input.origin.issuer,
-    tenant: tenant.id,
-    subject: input.origin.subject,
-  });
   const claims: Record<string, JsonValue> = {
     iss: context.brokerUrl,
     ...(idJag === undefined
       ? { aud: input.audience, client_id: input.clientId }
       : { aud: idJag.authorizationServer, client_id: idJag.clientId, resource: input.audience }),
-    sub,
+    sub: input.user.sub,
     iat: issuedAt,
     exp: expiresAt,
     jti,
     scope: input.scope.join(' '),
     tenant: tenant.id,
     ...(subscription.audTenant === undefined ? {} : { aud_tenant: subscription.audTenant }),
+    ...(input.user.audSub === undefined ? {} : { aud_sub: input.user.audSub }),
     act: input.act as unknown as JsonValue,
     ...(input.jkt === undefined ? {} : { cnf: { jkt: input.jkt } }),
     txn: input.txn,

@@ -20,6 +20,7 @@ import type { DpopProblem } from './dpop-proof.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
 import { createIssuerRepository } from './issuer-repository.ts';
 import { agreeToLink, countingIssuer, type LinkView, listLinks, stateLink, unlink } from './link-tenant.ts';
+import { linkUser, readUserLink, unlinkUser, type UserLink } from './link-user.ts';
 import type { TokenProblem } from './jwt.ts';
 import { keepKeys } from './keep-keys.ts';
 import type { Keys } from './keys.ts';
@@ -33,6 +34,7 @@ import { revokeDelegation } from './revoke-delegation.ts';
 import { revokeToken } from './revoke-token.ts';
 import { reencryptKeys } from './reencrypt-keys.ts';
 import type { Dpop, Possession } from './possession.ts';
+import { rotatePairwiseSecret } from './rotate-pairwise-secret.ts';
 import { rotateKeys, rotateOldKeys, type Rotation } from './rotate-keys.ts';
 import { setIssuerStatus } from './set-issuer-status.ts';
 import {
@@ -147,6 +149,13 @@ export interface Trust {
   readDelegation(id: string, by: Principal): Promise<DelegationView>;
   revokeDelegation(id: string, reason: string, by: Principal): Promise<DelegationView>;
 
+  /** See `link-user.ts`. */
+  linkUser(link: UserLink, by: Principal): Promise<UserLink>;
+  unlinkUser(provider: string, sub: string, by: Principal): Promise<UserLink>;
+  readUserLink(provider: string, sub: string): Promise<UserLink>;
+
+  rotatePairwiseSecret(reason: string, by: Principal): Promise<void>;
+  listPairwiseSecrets(): ReturnType<Keys['listPairwiseSecrets']>;
   rotateKeys(rotation: Rotation, by: Principal): Promise<void>;
   listKeys(): ReturnType<Keys['list']>;
   /** Answers how many records another master key had encrypted. */
@@ -217,6 +226,11 @@ export function createTrust(deps: TrustDeps): Trust {
     listDelegations: (txn, page, by) => listDelegations(context, txn, page, by),
     readDelegation: (id, by) => readDelegation(context, id, by),
     revokeDelegation: (id, reason, by) => revokeDelegation(context, id, reason, by),
+    linkUser: (link, by) => linkUser(context, link, by),
+    unlinkUser: (provider, sub, by) => unlinkUser(context, provider, sub, by),
+    readUserLink: (provider, sub) => readUserLink(context, provider, sub),
+    rotatePairwiseSecret: (reason, by) => rotatePairwiseSecret(context, reason, by),
+    listPairwiseSecrets: () => deps.keys.listPairwiseSecrets(),
     rotateKeys: (rotation, by) => rotateKeys(context, rotation, by),
     listKeys: () => deps.keys.list(),
     reencryptKeys: (by) => reencryptKeys(context, by),

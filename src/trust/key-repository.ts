@@ -31,7 +31,20 @@ const sortOf = (purpose: KeyPurpose, generation: number) =>
 const firstPlaces = keyPurposes.map((purpose) => ({ partition, sort: sortOf(purpose, 1) }));
 
 /** A signing key's record holds what is encrypted beside its public half; a secret's is nothing else. */
-type Holder = Encrypted | KeyRecord;
+type Holder = SecretRecord | KeyRecord;
+
+/** Absent `activeFrom`: from the beginning. */
+type SecretRecord = Encrypted & { readonly activeFrom?: number };
+
+/** One version of the secret behind pairwise subjects. */
+export interface PairwiseSecret {
+  readonly version: number;
+  readonly secret: Uint8Array;
+  /** Epoch milliseconds. Users who are new somewhere get subjects of it from then on. */
+  readonly activeFrom: number;
+}
+
+const secretSort = (version: number) => `pairwise-v${version}`;
 
 /** Keys: see docs/storage/trust.md. */
 export function createKeyRepository(deps: KeyDeps) {
@@ -85,6 +98,32 @@ export function createKeyRepository(deps: KeyDeps) {
       return decrypt(record.value, encryption, secretPlace.sort);
     },
 
+    /** All versions, oldest first; those that are known are not decrypted again. */
+    async secrets(known: readonly PairwiseSecret[]): Promise<readonly PairwiseSecret[]> {
+      const { items } = await store.list<SecretRecord>(partition, { sortPrefix: 'pairwise-v', limit: 1000 });
+      if (items.length === known.length) return known;
+      const all = await Promise.all(
+        items.map(async ({ sort, value }) => {
+          const version = Number(sort.slice('pairwise-v'.length));
+          const loaded = known.find((one) => one.version === version);
+          if (loaded !== undefined) return loaded;
+          return {
+            version,
+            secret: await decrypt(value, encryption, sort),
+            activeFrom: value.activeFrom ?? 0,
+          };
+        }),
+      );
+      return all.toSorted((one, other) => one.version - other.version);
+    },
+
+    /** The write that adds a version, unless it is there. */
+    async makeSecret(version: number, activeFrom: number): Promise<Write> {
+      const sort = secretSort(version);
+      const value: SecretRecord = { ...(await encryption.encrypt(randomBytes(32), sort)), activeFrom };
+      return { op: 'putIfAbsent', partition, sort, value };
+    },
+
     /** Each write fails when its record has changed meanwhile. Throws {@link MasterKeyError}. */
     async reencrypt(): Promise<readonly Write[]> {
       const writes: Write[] = [];
@@ -116,7 +155,7 @@ async function reencrypted(
   const context = isKey ? value.keyId : sort;
   if (encrypted.key === encryption.current) return undefined;
   const anew = await encryption.encrypt(await decrypt(encrypted, encryption, context), context);
-  return isKey ? { ...value, encrypted: anew } : anew;
+  return isKey ? { ...value, encrypted: anew } : { ...value, ...anew };
 }
 
 /** Where no master key is: only a store without keys may get a new one. Throws {@link MasterKeyError}. */

@@ -9,7 +9,7 @@ import {
   loadKey,
   makeKey,
 } from './key-record.ts';
-import { createKeyRepository, type KeyDeps } from './key-repository.ts';
+import { createKeyRepository, type KeyDeps, type PairwiseSecret } from './key-repository.ts';
 import { type KeyStanding, publishedBeforeUseMs, standingOf } from './key-ring.ts';
 import type { SigningKey } from './jwt.ts';
 import { signEs256 } from './signature.ts';
@@ -28,6 +28,16 @@ export interface Keys {
   jwks(): { readonly keys: readonly JsonWebKey[] };
   /** For the pairwise subject (versioned by its prefix); never leaves the process. */
   pairwiseSecret(): Uint8Array;
+  /** All versions that are in force, oldest first. */
+  pairwiseSecrets(): readonly PairwiseSecret[];
+  /** All versions, also one that waits for its turn. */
+  listPairwiseSecrets(): readonly Pick<PairwiseSecret, 'version' | 'activeFrom'>[];
+  /** The next version, in force when every process has seen it; and the write that adds it unless somebody else has. */
+  nextPairwiseSecret(): Promise<{
+    readonly version: number;
+    readonly activeFrom: number;
+    readonly write: Write;
+  }>;
   /** Every generation, retired ones too, oldest first. */
   list(): readonly (Pick<KeyRecord, 'keyId' | 'purpose' | 'createdAt' | 'activeFrom'> & KeyStanding)[];
   /** Looks for keys that another process has made. */
@@ -52,9 +62,11 @@ export async function createKeys(deps: KeyDeps): Promise<Keys> {
   // One after the other: under a wrong master key the first one there ends the start, before anything new is made beside it.
   for (const purpose of keyPurposes) generations[purpose] = [await repository.loadOrMakeFirst(purpose)];
   const secret = await repository.loadOrMakeSecret();
+  let secrets: readonly PairwiseSecret[] = [{ version: 1, secret, activeFrom: 0 }];
   await repository.markComplete();
 
   async function refresh(): Promise<void> {
+    secrets = await repository.secrets(secrets);
     for (const purpose of keyPurposes) {
       const items = await repository.generations(purpose);
       const known = generations[purpose];
@@ -115,6 +127,13 @@ export async function createKeys(deps: KeyDeps): Promise<Keys> {
       ),
     }),
     pairwiseSecret: () => secret,
+    pairwiseSecrets: () => secrets.filter(({ activeFrom }) => activeFrom <= deps.clock.now()),
+    listPairwiseSecrets: () => secrets.map(({ version, activeFrom }) => ({ version, activeFrom })),
+    async nextPairwiseSecret() {
+      const version = (secrets.at(-1)?.version ?? 0) + 1;
+      const activeFrom = deps.clock.now() + publishedBeforeUseMs;
+      return { version, activeFrom, write: await repository.makeSecret(version, activeFrom) };
+    },
     list: () =>
       keyPurposes.flatMap((purpose) =>
         standings(purpose).map(({ key: { record }, ...standing }) => ({

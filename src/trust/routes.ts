@@ -10,6 +10,8 @@ import { addAboutTokenRoutes } from './about-token-routes.ts';
 import { addAgreementRoutes } from './agreement-routes.ts';
 import { addDelegationRoutes } from './delegation-routes.ts';
 import { addIssuerRoutes } from './issuer-routes.ts';
+import { addUserLinkRoutes } from './user-link-routes.ts';
+import { addPairwiseRoutes } from './pairwise-routes.ts';
 import { addLinkRoutes } from './link-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
 import type { JsonWebKeySet } from './key-set.ts';
@@ -69,6 +71,8 @@ export function trustRoutes(trust: Trust, facts: PublicFacts): Router {
   addWellKnownRoutes(router, facts, trust.dpop.policy.required);
   addKeyRoutes(router, trust);
   addLinkRoutes(router, trust);
+  addUserLinkRoutes(router, trust);
+  addPairwiseRoutes(router, trust);
   addIssuerRoutes(router, trust, facts.brokerUrl);
 
   router.openapi(createClient, async (c) => {

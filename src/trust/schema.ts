@@ -293,14 +293,16 @@ export const introspectionSchema = z
   })
   .openapi('Introspection');
 
+export const pairwiseSchema = z
+  .string()
+  .regex(/^v\d{1,4}\.[A-Za-z0-9_-]{43}$/, 'must be a pairwise subject such as v1.…');
+
 /** Which of the two ways a user is named is for the route to judge: a schema of alternatives would be hard to read. */
 export const userDecisionSchema = z.strictObject({
   issuer: issuerSchema.optional().openapi({ description: 'Of the tenant, exactly; with `subject`' }),
   subject: z.string().min(1).max(255).optional().openapi({ description: '`sub` at that issuer' }),
   provider: slugSchema.optional().openapi({ description: 'Who knows the user by `sub`' }),
-  sub: z
-    .string()
-    .regex(/^v\d{1,4}\.[A-Za-z0-9_-]{43}$/, 'must be a pairwise subject such as v1.…')
+  sub: pairwiseSchema
     .optional()
     .openapi({ description: 'The user as that provider sees it in tokens', example: `v1.${'A'.repeat(43)}` }),
   reason: z.string().trim().min(1).max(500),

@@ -5,6 +5,14 @@ import { createDelegationRepository, delegationKey } from './delegation-reposito
 import { listIndexed, type PageRequest } from './list-indexed.ts';
 import type { Agreement, Client, Delegation, TrustRecord } from './model.ts';
 
+/** Whom a pairwise subject stands for; and the provider's own id for the user, where it said one. */
+export interface PairwiseUser {
+  readonly tenant: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audSub?: string;
+}
+
 /** Keys: see docs/storage/trust.md. */
 export function createTrustRepository(store: Store) {
   const recordKey = (issuer: string) => ({ partition: `trust-record#${sha256(issuer)}`, sort: 'record' });
@@ -43,11 +51,22 @@ export function createTrustRepository(store: Store) {
 
     isAssertionUsed: async (clientDigest: string): Promise<boolean> =>
       (await store.get(assertionKey(clientDigest))) !== undefined,
-    pairwiseIsKnown: async (provider: string, sub: string): Promise<boolean> =>
-      (await store.get({ partition: `pairwise#${provider}`, sort: sub })) !== undefined,
+    /** As many answers as subjects. */
+    pairwiseOf: (
+      provider: string,
+      subs: readonly string[],
+    ): Promise<readonly (StoredRecord<PairwiseUser> | undefined)[]> =>
+      store.getMany<PairwiseUser>(subs.map((sort) => ({ partition: `pairwise#${provider}`, sort }))),
+    replacePairwise: (record: StoredRecord<PairwiseUser>): Write => ({
+      op: 'putIfVersion',
+      partition: record.partition,
+      sort: record.sort,
+      version: record.version,
+      value: record.value,
+    }),
     pairwise: async (provider: string, sub: string) =>
       (
-        await store.get<{ tenant: string; issuer: string; subject: string }>({
+        await store.get<PairwiseUser>({
           partition: `pairwise#${provider}`,
           sort: sub,
         })
@@ -64,11 +83,7 @@ export function createTrustRepository(store: Store) {
       value,
     }),
     /** Which user a pairwise subject stands for: the way back for support and erasure. */
-    rememberPairwise: (
-      provider: string,
-      sub: string,
-      value: { tenant: string; issuer: string; subject: string },
-    ): Write => ({
+    rememberPairwise: (provider: string, sub: string, value: PairwiseUser): Write => ({
       op: 'put',
       partition: `pairwise#${provider}`,
       sort: sub,

@@ -1,4 +1,5 @@
 import { epochSeconds } from '../kernel/clock.ts';
+import { asText } from '../kernel/json.ts';
 import type { Deployment } from '../registry/index.ts';
 import { BoundedCache } from '../kernel/bounded-cache.ts';
 import type { CallContext } from './call-context.ts';
@@ -9,7 +10,8 @@ import { requireOwnServer } from './choose-output.ts';
 import type { TrustContext } from './deps.ts';
 import { OAuthRefusal } from './errors.ts';
 import { signJwt } from './jwt.ts';
-import type { Actor } from './model.ts';
+import type { KnownUser } from './known-user.ts';
+import type { Actor, Delegation } from './model.ts';
 import type { Standing } from './standing.ts';
 import { UpstreamTokenError } from './upstream-token-error.ts';
 
@@ -28,6 +30,12 @@ interface Cached {
 
 /** The client assertions with which the broker itself authenticates. */
 const clientAssertionSeconds = 60;
+
+/** The provider is the same, and so the user is known there as in the token that is re-issued. */
+function userOf({ claims }: Delegation): KnownUser {
+  const { sub, aud_sub: audSub } = claims;
+  return { sub: asText(sub), audSub: typeof audSub === 'string' ? audSub : undefined };
+}
 
 /**
  * Re-issues a caller's tenant context for the provider: the deployment's own resource as audience, everything else the
@@ -59,6 +67,7 @@ export function createUpstreamTokens(context: TrustContext) {
       maxDepth: delegation.maxDepth,
       residency: delegation.residency,
       origin: delegation.origin,
+      user: userOf(delegation),
       authentication: readAuthentication(delegation.claims),
       txn: delegation.txn,
       parent: delegation,

@@ -74,6 +74,7 @@ const trial = {
   context: { tenant: 'globex' },
 };
 const hotels = '/v1/agents/lodging/hotels';
+const anySub = 'USER_SUB';
 const key = (jwk: unknown) => ({ jwks: { keys: [jwk] } });
 
 /** Every call under `/v1`; a test compares the list with the API description. `jwk` is a key of the attacker's. */
@@ -124,6 +125,24 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
     externalId: 'x',
   }),
   tenant('DELETE /v1/tenants/{tenant}/links/{link}', '/v1/tenants/globex/links/LINK'),
+  provider('GET /v1/providers/{provider}/tenant-links', '/v1/providers/lodging/tenant-links'),
+  provider(
+    'PUT /v1/providers/{provider}/tenant-links/{tenant}',
+    '/v1/providers/lodging/tenant-links/globex',
+    { audTenant: 'mine' },
+  ),
+  provider('GET /v1/providers/{provider}/tenant-links/{tenant}', '/v1/providers/lodging/tenant-links/globex'),
+  provider(
+    'DELETE /v1/providers/{provider}/tenant-links/{tenant}',
+    '/v1/providers/lodging/tenant-links/globex',
+  ),
+  provider('PUT /v1/providers/{provider}/user-links/{sub}', `/v1/providers/lodging/user-links/${anySub}`, {
+    audSub: 'mine',
+  }),
+  provider('GET /v1/providers/{provider}/user-links/{sub}', `/v1/providers/lodging/user-links/${anySub}`),
+  provider('DELETE /v1/providers/{provider}/user-links/{sub}', `/v1/providers/lodging/user-links/${anySub}`),
+  operator('GET /v1/keys/pairwise', '/v1/keys/pairwise'),
+  operator('POST /v1/keys/pairwise/rotate', '/v1/keys/pairwise/rotate', reason),
   operator('GET /v1/keys', '/v1/keys'),
   operator('POST /v1/keys/rotate', '/v1/keys/rotate', { reason: 'mischief', compromised: true }),
   operator('POST /v1/keys/reencrypt', '/v1/keys/reencrypt'),

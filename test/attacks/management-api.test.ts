@@ -49,6 +49,9 @@ beforeAll(async () => {
       owner,
       text: 'permit(principal, action, resource);',
     });
+  await call(stage, 'PUT', '/v1/providers/lodging/tenant-links/globex', { audTenant: 'globex-there' });
+  const sub = String(claimsOf(callToken)['sub']);
+  await call(stage, 'PUT', `/v1/providers/lodging/user-links/${sub}`, { audSub: 'user-there' });
   const period = new Date().toISOString().slice(0, 7);
   await call(stage, 'POST', `/v1/billing/periods/${period}/close`, { early: true });
 
@@ -64,6 +67,7 @@ beforeAll(async () => {
     INVOICE: await first('/v1/invoices?tenant=globex'),
     SETTLEMENT: await first('/v1/settlements?provider=lodging'),
     SUBSCRIPTION: await first('/v1/tenants/globex/subscriptions'),
+    USER_SUB: sub,
     LINK: (
       await call<{ id: string }>(stage, 'POST', '/v1/tenants/globex/links', {
         issuer: stage.acme.issuer,

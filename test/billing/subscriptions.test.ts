@@ -21,7 +21,10 @@ describe.each(engines)('the plan that prices usage, on $name', (engine) => {
       ids: systemIds,
       audit: createAudit({ store, clock, ids: systemIds }),
       events: createEvents({ store, clock, ids: systemIds, brokerUrl: 'https://broker.example' }),
-      agents: { publishedScopes: () => Promise.resolve(['a2a:invoke']) },
+      agents: {
+        publishedScopes: () => Promise.resolve(['a2a:invoke']),
+        getProvider: () => Promise.resolve(undefined),
+      },
       plans: { exists: (key) => billing.planExists(key) },
     });
     await tenancy.createTenant({ id: 'acme', name: 'Acme', tier: 'standard' }, operator);

@@ -220,6 +220,17 @@ it('does everything that the management API can: each command calls it, each cal
   const bad = await run(`policies create --text-file ${jwks}`);
   expect([bad.code, bad.err]).toEqual([3, expect.stringMatching(/text: line 1, column 1: unexpected/)]);
 
+  // Under which ids a provider knows tenants and users.
+  await text('providers link-tenant skyways globex --aud-tenant G-1');
+  expect(await text('providers tenants skyways')).toMatch(/^globex +G-1 /m);
+  expect(await text('providers show-tenant skyways globex')).toMatch(/^audTenant +G-1$/m);
+  await text('providers unlink-tenant skyways globex');
+  await text(`providers link-user skyways ${story.sub} --aud-sub u-1`);
+  expect(await text(`providers show-user skyways ${story.sub}`)).toMatch(/^audSub +u-1$/m);
+  await text(`providers unlink-user skyways ${story.sub}`);
+  expect(await text('keys rotate-pairwise --reason test')).toMatch(/^2 +20/m);
+  expect(await text('keys pairwise')).toMatch(/^1$/m);
+
   const pair = `${jwks}.new`;
   await text(`keys create --private ${pair}.jwk --public ${pair}.jwks.json`);
   await text('keys rotate --purposes agent-card --reason test');

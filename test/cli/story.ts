@@ -17,6 +17,8 @@ export interface Story {
   readonly broker: RunningBroker;
   readonly market: Market;
   readonly acme: MarketTenant;
+  /** Its user, as the provider knows it. */
+  readonly sub: string;
   /** Where a card can be fetched. */
   readonly cardUrl: string;
   /** The month in which the call was. */
@@ -59,6 +61,7 @@ export async function openStory(): Promise<Story> {
   return {
     broker,
     market,
+    sub: String(received.sub),
     acme,
     cardUrl: `http://127.0.0.1:${(cards.address() as AddressInfo).port}/agent-card.json`,
     month: new Date(calledAt).toISOString().slice(0, 7),

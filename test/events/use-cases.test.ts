@@ -249,6 +249,29 @@ describe('what the use cases report', { shuffle: false }, () => {
       ['4 issuer.changed.v1', data],
       ['5 issuer.keys-replaced.v1', data],
     ]);
+    await operator('PUT', '/v1/providers/skyways/tenant-links/passenger', { audTenant: 'P-1' });
+    await operator('DELETE', '/v1/providers/skyways/tenant-links/passenger');
+    const known = { provider: 'skyways', tenant: 'passenger' };
+    expect(await story('account:skyways/passenger', 2)).toEqual([
+      ['1 account.linked.v1', known],
+      ['2 account.unlinked.v1', known],
+    ]);
+    const rider = await market.addTenant('rider');
+    const sub = decodeJwt(await market.callToken(rider)).sub ?? '';
+    await operator('PUT', `/v1/providers/skyways/user-links/${sub}`, { audSub: 'jane@example.com' });
+    await operator('DELETE', `/v1/providers/skyways/user-links/${sub}`);
+    const seen = { provider: 'skyways', sub };
+    expect(await story(`user:skyways/${sub}`, 2)).toEqual([
+      ['1 user.linked.v1', seen],
+      ['2 user.unlinked.v1', seen],
+    ]);
+    await operator('POST', '/v1/keys/pairwise/rotate', { reason: 'Jane says so' });
+    expect(await story('pairwise-secret:broker', 1)).toEqual([
+      [
+        '1 pairwise-secret.rotated.v1',
+        { version: 2, activeFrom: expect.stringMatching(/^\d{4}-.*Z$/) as string },
+      ],
+    ]);
     const platform = 'https://login.platform.example';
     const { jwks } = await newParty();
     await operator('POST', path, { issuer: platform, jwks, tenantMapping: { kind: 'claim', claim: 'org' } });

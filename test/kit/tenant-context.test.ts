@@ -116,10 +116,12 @@ describe('createTenantContextVerifier against what the real broker never does', 
     });
     const linked = await broker.token({
       aud_tenant: 'ext-7',
+      aud_sub: 'user-7',
       tctx: { tier: 'gold', region: 'eu-central-1' },
     });
     await expect(verifier().verify(`bearer ${linked}`)).resolves.toMatchObject({
       audTenant: 'ext-7',
+      audSubject: 'user-7',
       tier: 'gold',
       region: 'eu-central-1',
     });

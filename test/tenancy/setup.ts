@@ -35,7 +35,11 @@ export async function openTenancy(engine: TestEngine): Promise<TenancyWorld> {
     ids: systemIds,
     audit,
     events: createEvents({ store, clock, ids: systemIds, brokerUrl: 'https://broker.example' }),
-    agents: { publishedScopes: (agent) => Promise.resolve(offered.get(agent)) },
+    agents: {
+      publishedScopes: (agent) => Promise.resolve(offered.get(agent)),
+      getProvider: (id) =>
+        Promise.resolve([...offered.keys()].some((agent) => agent.startsWith(`${id}/`)) ? { id } : undefined),
+    },
     plans: { exists: (key) => Promise.resolve(plans.has(key)) },
   });
   return { tenancy, audit, clock, store, offered, plans, dispose: () => opened.dispose() };

@@ -1,6 +1,4 @@
 import { epochSeconds } from '../../kernel/clock.ts';
-import { asText } from '../../kernel/json.ts';
-import type { Write } from '../../storage/port.ts';
 import { depthOf } from '../actor.ts';
 import { mintCallToken } from '../call-token.ts';
 import { chooseOutput } from '../choose-output.ts';
@@ -8,6 +6,7 @@ import type { TrustContext } from '../deps.ts';
 import { OAuthRefusal } from '../errors.ts';
 import { findAgreement } from '../find-agreement.ts';
 import { idJagAnswerType, idJagTokenType } from '../id-jag.ts';
+import { knownUser } from '../known-user.ts';
 import {
   accessTokenType,
   type Actor,
@@ -90,6 +89,7 @@ export async function issueCallToken(
     note,
   );
 
+  const known = await knownUser(context, standing.agent.provider, subject.tenant, subject.origin);
   const { token, delegation } = mintCallToken(context, {
     standing,
     audience: target.audience,
@@ -102,6 +102,7 @@ export async function issueCallToken(
     maxDepth,
     residency,
     origin: subject.origin,
+    user: known.user,
     authentication: subject.authentication,
     txn: subject.parent?.txn ?? context.ids.next('txn'),
     parent: subject.parent,
@@ -116,10 +117,7 @@ export async function issueCallToken(
       : { issuedTokenType: idJagTokenType, tokenType: idJagAnswerType }),
     expiresIn: delegation.expiresAt - delegation.issuedAt,
     scope: scope.join(' '),
-    writes: [
-      ...context.repository.insertDelegation(delegation),
-      ...(await pairwiseWrites(context, delegation)),
-    ],
+    writes: [...context.repository.insertDelegation(delegation), ...known.writes],
     entry: {
       action,
       tenant: delegation.tenant,
@@ -213,15 +211,4 @@ function extendChain(
       ...new Set([...(before?.agreements ?? []), ...(agreement === undefined ? [] : [agreement.id])]),
     ],
   };
-}
-
-async function pairwiseWrites(context: TrustContext, delegation: Delegation): Promise<readonly Write[]> {
-  const sub = asText(delegation.claims['sub']);
-  if (await context.repository.pairwiseIsKnown(delegation.provider, sub)) return [];
-  return [
-    context.repository.rememberPairwise(delegation.provider, sub, {
-      tenant: delegation.tenant,
-      ...delegation.origin,
-    }),
-  ];
 }

@@ -47,6 +47,7 @@ async function prepare(): Promise<Readonly<Record<string, string>>> {
     from: '2099-01',
   });
   await call(market, 'POST', '/v1/tenants', { id: 'linked', name: 'Linked', tier: 'standard' });
+  await call(market, 'PUT', '/v1/providers/skyways/tenant-links/linked', { audTenant: 'taken' });
   await call(market, 'POST', '/v1/tenants/linked/links', {
     issuer: 'https://login.skyways.example',
     externalId: 'taken',

@@ -92,6 +92,8 @@ const unknownIds = {
   plan: 'no-such',
 };
 const unknownMade = {
+  sub: `v1.${'A'.repeat(43)}`,
+  link: 'no-such',
   id: 'no-such',
   agreement: 'no-such',
   issuer: 'no-such',

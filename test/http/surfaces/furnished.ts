@@ -100,6 +100,7 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     step: 'enable',
     event: 'evt_unknown',
     link: 'unknown',
+    sub: String(decodeJwt(line.token).sub),
     '/v1/invoices/{id}': await first('/v1/invoices'),
     '/v1/settlements/{id}': await first('/v1/settlements'),
   };

@@ -144,6 +144,13 @@ export const cases: readonly Case[] = [
     () => undefined,
   ],
   [
+    'account_taken',
+    'the id under which a provider knows another tenant',
+    'PUT',
+    '/v1/providers/skyways/tenant-links/acme',
+    () => ({ audTenant: 'taken' }),
+  ],
+  [
     'mapping_unusable',
     'an expression that is none',
     'POST',
