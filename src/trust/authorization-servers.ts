@@ -22,7 +22,7 @@ export interface RedeemedToken {
 }
 
 interface Known {
-  readonly tokenEndpoint: string;
+  readonly tokenEndpoint: Promise<string>;
   readonly fetchedAt: number;
 }
 
@@ -36,11 +36,13 @@ export function createAuthorizationServers(deps: Pick<TrustContext, 'outbound' |
   /** Issuer → what was wrong lately. */
   const failed = new BoundedCache<{ readonly error: UpstreamTokenError; readonly until: number }>(maxServers);
 
-  async function tokenEndpoint(issuer: string): Promise<string> {
+  /** Asked for once, by however many calls at a time. */
+  function tokenEndpoint(issuer: string): Promise<string> {
     const found = known.get(issuer);
     if (found !== undefined && found.fetchedAt + freshMs > deps.clock.now()) return found.tokenEndpoint;
-    const made = { tokenEndpoint: await discover(issuer), fetchedAt: deps.clock.now() };
+    const made = { tokenEndpoint: discover(issuer), fetchedAt: deps.clock.now() };
     known.set(issuer, made);
+    made.tokenEndpoint.catch(() => known.delete(issuer));
     return made.tokenEndpoint;
   }
 

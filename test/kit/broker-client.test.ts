@@ -129,6 +129,50 @@ describe('createBrokerClient', () => {
     expect(error.message).not.toContain('eyJ');
   });
 
+  it('redeems an assertion that was made for the broker, once', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: acme.issuer, sub: 'u', aud: room.url, client_id: acme.clientId, jti: 'once' };
+    const assertion = await acme.idp.sign(
+      { ...claims, iat: now, exp: now + 60 },
+      { typ: 'oauth-id-jag+jwt' },
+    );
+    const client = clientOf(acme);
+    const token = await client.redeem({ assertion, agent: market.agent, scope: ['a2a:read'] });
+    expect(token.scope).toEqual(['a2a:read']);
+    expect(decodeJwt(token.accessToken)).toMatchObject({ tenant: 'acme', client_id: acme.clientId });
+    // What was used up is not found in a cache.
+    const again = await refusal(client.redeem({ assertion, agent: market.agent, scope: ['a2a:read'] }));
+    expect(again).toMatchObject({ code: 'invalid_grant', isTransient: false });
+    expect(again.message).not.toContain('eyJ');
+  });
+
+  it('gets an ID-JAG for a deployment behind its provider’s authorization server, another each time', async () => {
+    const server = 'https://login.skyways.example';
+    const resource = 'https://direct.skyways.example/a2a';
+    const jwks = (await newParty()).jwks;
+    await call(room, 'POST', '/v1/providers/skyways/issuers', { issuer: server, jwks });
+    await call(room, 'POST', `/v1/agents/${market.agent}/deployments`, {
+      id: 'direct',
+      model: 'pooled',
+      url: resource,
+      authorizationServer: server,
+    });
+    const client = clientOf(acme);
+    const request = { subjectToken: await acme.idToken(), subjectTokenType: 'id_token', resource } as const;
+    expect((await refusal(client.exchangeForIdJag(request))).code).toBe('unauthorized_client');
+    await call(room, 'PATCH', `/v1/clients/${acme.clientId}`, {
+      issuerClientIds: { [acme.issuer]: 'app', [server]: 'acme-there' },
+    });
+    const [one, two] = [await client.exchangeForIdJag(request), await client.exchangeForIdJag(request)];
+    expect(decodeJwt(one.assertion)).toMatchObject({ aud: server, client_id: 'acme-there', resource });
+    expect(decodeJwt(two.assertion).jti).not.toBe(decodeJwt(one.assertion).jti);
+    // It is no token to call with, and is not taken for one.
+    expect((await refusal(client.exchange(request))).code).toBe('answer_invalid');
+    expect((await refusal(client.exchangeForIdJag({ ...request, resource: undefined }))).code).toBe(
+      'invalid_request',
+    );
+  });
+
   it('tries a failed exchange anew instead of remembering the failure', async () => {
     const globex = await market.addTenant('globex');
     const client = clientOf(globex);

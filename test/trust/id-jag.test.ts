@@ -184,6 +184,28 @@ describe('a deployment behind its provider’s own authorization server', () => 
     });
   });
 
+  it('tells what it takes to those only who may call it', async () => {
+    await world.registry.admitProvider({ id: 'helpers', name: 'helpers' }, operator);
+    const program = await addClient(world, {
+      id: 'helpers-portal',
+      owner: 'provider:helpers',
+      issuerClientIds: { [acme.issuer]: 'portal' },
+    });
+    const attempt = async (requested_token_type?: string) =>
+      refusal(
+        exchange(world, program, await acme.idToken({ aud: 'portal' }), {
+          resource: flights.resource,
+          requested_token_type,
+        }),
+      );
+    const missing = 'invalid_target agreement_missing';
+    expect([await attempt(), await attempt(tokenType.accessToken), await attempt(idJagType)]).toEqual([
+      missing,
+      missing,
+      missing,
+    ]);
+  });
+
   it('has no answer to an assertion, which would be a token for it', async () => {
     const idJag = await acme.idJag({ client_id: app.id });
     expect(await refusal(redeem(world, app, idJag, { resource: flights.resource }))).toBe(

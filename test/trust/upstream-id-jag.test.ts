@@ -132,6 +132,16 @@ describe('the gateway’s token for an agent behind its provider’s authorizati
     expect(sent.length).toBe(3);
   });
 
+  it('of several callers at a time asks once where the server’s endpoint is', async () => {
+    const other = { ...deployment, id: 'other' };
+    await Promise.all([upstream(), world.trust.upstreamToken(call, standing, other)]);
+    expect(sent.map(({ url }) => url).toSorted()).toEqual([
+      `${server}/.well-known/openid-configuration`,
+      tokenEndpoint,
+      tokenEndpoint,
+    ]);
+  });
+
   it('is another when the deployment says another server or id', async () => {
     await upstream();
     const change = { brokerClientId: 'renamed' };

@@ -47,8 +47,8 @@ export interface CallGrant {
 
 /**
  * What every grant that ends in a token for an agent has in common. The order is part of the design: each phase may rely on
- * those before it, and none can be skipped: depth → target → standing → output → agreement → scope → policy →
- * mint.
+ * those before it, and none can be skipped: depth → target → standing → agreement → scope → policy →
+ * output → mint.
  */
 export async function issueCallToken(
   context: TrustContext,
@@ -70,7 +70,6 @@ export async function issueCallToken(
   note.agent = target.agentId;
   note.provider = standing.agent.provider;
   requireReachable(target, standing);
-  const idJag = await chooseOutput(context, client, standing, target, requested);
   const agreement = await findAgreement(context, client, {
     provider: standing.agent.provider,
     tenant: subject.tenant,
@@ -88,6 +87,8 @@ export async function issueCallToken(
     { client, standing, subject, scope, depth, chain, agreement: agreement?.id },
     note,
   );
+  // Last: what a target takes is told to those only who may have it.
+  const idJag = await chooseOutput(context, client, standing, target, requested);
 
   const known = await knownUser(context, standing.agent.provider, subject.tenant, subject.origin);
   const { token, delegation } = mintCallToken(context, {
