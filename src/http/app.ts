@@ -1,4 +1,5 @@
 import { createRouter, type Router } from '../api/router.ts';
+import type { Audit } from '../audit/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Ids } from '../kernel/ids.ts';
@@ -12,6 +13,7 @@ import { idempotency } from './idempotency.ts';
 import { oauthFailure } from './oauth-failure.ts';
 import { openApiDocument } from './openapi.ts';
 import { problemResponse, toFault } from './problem.ts';
+import { recordForbidden } from './record-forbidden.ts';
 import { requestId } from './request-id.ts';
 
 export interface AppDeps {
@@ -19,6 +21,7 @@ export interface AppDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly audit: Pick<Audit, 'record'>;
   readonly log: Log;
   readonly authenticators: Authenticators;
   readonly readiness: Readiness;
@@ -47,6 +50,7 @@ export function createApp(deps: AppDeps): Router {
     requireJson,
     requireWellFormed,
     authenticate(deps.brokerUrl, deps.authenticators),
+    recordForbidden(deps),
     idempotency(deps),
   );
   // Tokens and assertions are bounded well below this by the token endpoint itself.

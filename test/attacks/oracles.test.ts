@@ -170,7 +170,7 @@ describe('the gateway does not tell', () => {
       });
       // The address of the metadata is the question's own.
       const headers = new Headers(response.headers);
-      headers.set('www-authenticate', headers.get('www-authenticate')?.replace(agent, 'AGENT') ?? '');
+      headers.set('www-authenticate', headers.get('www-authenticate')?.replaceAll(agent, 'AGENT') ?? '');
       return { status: response.status, text: await response.text(), headers };
     };
     const agents = ['lodging/hotels', 'lodging/draft', 'lodging/gone', 'lodging/none', 'nobody/none'];

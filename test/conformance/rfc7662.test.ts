@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AboutTokenAnswer, askAbout, directToken, flightsOf } from './about-token.ts';
+import { newProofKey } from '../support/dpop.ts';
 import { flightsUrl, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
@@ -67,6 +68,16 @@ describe('RFC 7662, OAuth 2.0 Token Introspection', () => {
       iat: expect.any(Number) as number,
       jti: expect.any(String) as string,
     });
+  });
+
+  it('§2.2 says of a bound token to which key it is bound (RFC 9449 §6.2)', async () => {
+    const key = await newProofKey();
+    const bound = await stage.exchange(
+      { audience: undefined, resource: flightsUrl },
+      { DPoP: await key.proof({ url: `${stage.url}/oauth/token` }) },
+    );
+    const { body } = await introspect({ token: bound.body.access_token });
+    expect(body).toMatchObject({ active: true, token_type: 'DPoP', cnf: { jkt: key.jkt } });
   });
 
   it('§2.2 says no more of an inactive token than that', async () => {

@@ -20,13 +20,15 @@ describe('RFC 8414, OAuth 2.0 Authorization Server Metadata', () => {
     });
 
     it('has addresses that answer', async () => {
-      const [keys, token] = await Promise.all([
-        fetch(String(metadata['jwks_uri'])),
-        fetch(String(metadata['token_endpoint']), { method: 'POST' }),
-      ]);
-      expect(keys.status).toBe(200);
-      expect(token.status).toBe(400);
-      expect(await token.json()).toMatchObject({ error: 'invalid_request' });
+      expect((await fetch(String(metadata['jwks_uri']))).status).toBe(200);
+      for (const name of ['token_endpoint', 'introspection_endpoint', 'revocation_endpoint']) {
+        const answer = await fetch(String(metadata[name]), { method: 'POST' });
+        expect([name, answer.status, await answer.json()]).toEqual([
+          name,
+          400,
+          expect.objectContaining({ error: 'invalid_request' }),
+        ]);
+      }
     });
 
     it('has no authorization endpoint, and therefore no response types', () => {
@@ -63,6 +65,10 @@ describe('RFC 8414, OAuth 2.0 Authorization Server Metadata', () => {
         expect.arrayContaining(['ES256', 'EdDSA']),
       );
       expect(metadata['token_endpoint_auth_signing_alg_values_supported']).not.toContain('none');
+      // In the same way at the other two endpoints: without these, clients would take `client_secret_basic` for granted.
+      for (const endpoint of ['introspection', 'revocation'])
+        for (const fact of ['auth_methods_supported', 'auth_signing_alg_values_supported'])
+          expect(metadata[`${endpoint}_endpoint_${fact}`]).toEqual(metadata[`token_endpoint_${fact}`]);
     });
 
     it('lists the scopes of the management API', () => {

@@ -67,6 +67,29 @@ describe('RFC 9728, OAuth 2.0 Protected Resource Metadata', () => {
     );
   });
 
+  it('§5.1 so does every other 401, whatever was sent in place of a token, and for whatever agent', async () => {
+    const { body } = await stage.exchange({ audience: 'skyways/trains' });
+    const management = (await stage.clientCredentials()).body.access_token;
+    const sent = [
+      '',
+      'Bearer',
+      'Bearer a b',
+      'Basic eDp5',
+      'DPoP x',
+      `Bearer ${body.access_token}`,
+      `Bearer ${management}`,
+    ];
+    for (const agent of ['skyways/flights', 'nobody/none'])
+      for (const authorization of sent) {
+        const answer = await callAgent({ authorization }, agent);
+        const metadata = `resource_metadata="${stage.url}/.well-known/oauth-protected-resource/a2a/${agent}"`;
+        expect([authorization, answer.status]).toEqual([authorization, 401]);
+        expect(answer.headers.get('www-authenticate')).toContain(metadata);
+        for (const scheme of [/(?:^|, )Bearer /, /(?:^|, )DPoP /])
+          expect(answer.headers.get('www-authenticate')).toMatch(scheme);
+      }
+  });
+
   it('§5 from a refusal to a token that works, with nothing known but the agent’s address', async () => {
     const challenge = (await callAgent()).headers.get('www-authenticate') ?? '';
     const metadataUrl = /resource_metadata="([^"]+)"/.exec(challenge)?.[1] ?? '';

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { requireOperator, requireParty } from '../../src/api/guards.ts';
 import { createRouter, type Router } from '../../src/api/router.ts';
 import { answers, takes } from '../../src/api/schemas.ts';
+import type { AuditEntry } from '../../src/audit/index.ts';
 import { createApp } from '../../src/http/app.ts';
 import { Fault } from '../../src/kernel/fault.ts';
 import { systemIds } from '../../src/kernel/ids.ts';
@@ -23,11 +24,15 @@ const create = createRoute({
 });
 
 let app: Router;
+let recorded: AuditEntry[];
+let auditFails: boolean;
 let made: number;
 let ready: () => Promise<void>;
 
 beforeEach(() => {
   made = 0;
+  recorded = [];
+  auditFails = false;
   ready = () => Promise.resolve();
   const clock = testClock();
   const router = createRouter();
@@ -46,6 +51,13 @@ beforeEach(() => {
     store: openMemoryStore({ clock }),
     clock,
     ids: systemIds,
+    audit: {
+      record: (entry) => {
+        if (auditFails) return Promise.reject(new StorageError('unavailable', 'no room'));
+        recorded.push(entry);
+        return Promise.resolve();
+      },
+    },
     log: createLog({ level: 'silent' }),
     authenticators: {
       isOperatorToken: (token) => token === 'operator-token',
@@ -237,5 +249,45 @@ describe('what describes itself', () => {
     ready = () => Promise.reject(new Error('store down'));
     expect((await app.request('/readyz')).status).toBe(503);
     expect((await app.request('/healthz')).status).toBe(200);
+  });
+});
+
+describe('what a program is forbidden', () => {
+  const ask = (party: string, token = 'acme-token') =>
+    app.request(`/v1/parties/${party}`, { headers: { authorization: `Bearer ${token}` } });
+
+  it('is in the audit log: for its own company which call, for the operator at what it was aimed', async () => {
+    expect((await ask('globex')).status).toBe(403);
+    expect(recorded).toEqual([
+      {
+        action: 'api.call',
+        outcome: 'refused',
+        reason: 'forbidden',
+        actor: 'c1',
+        client: 'c1',
+        tenant: 'acme',
+        detail: { call: 'GET /v1/parties/:party' },
+        restricted: { path: '/v1/parties/globex' },
+      },
+    ]);
+  });
+
+  it('is not told before it is on record', async () => {
+    auditFails = true;
+    expect((await ask('globex')).status).toBe(503);
+  });
+
+  it('is listed twenty times a minute at most', async () => {
+    for (let n = 0; n < 25; n++) expect((await ask('globex')).status).toBe(403);
+    expect(recorded).toHaveLength(20);
+  });
+
+  it('is all that is listed: not what is allowed, nor what somebody unknown asks', async () => {
+    expect((await ask('acme')).status).toBe(200);
+    expect((await ask('globex', 'nonsense')).status).toBe(401);
+    expect(
+      (await app.request('/v1/nothing', { headers: { authorization: 'Bearer acme-token' } })).status,
+    ).toBe(404);
+    expect(recorded).toEqual([]);
   });
 });
