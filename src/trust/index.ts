@@ -50,6 +50,7 @@ import { issueToken } from './token-endpoint.ts';
 import type { PageRequest } from './list-indexed.ts';
 import { createTrustRepository } from './trust-repository.ts';
 import { verifyIssuer } from './verify-issuer.ts';
+import { watchQuietIssuers } from './watch-quiet-issuers.ts';
 import { watchIssuerKeys } from './watch-issuer-keys.ts';
 import { createUpstreamTokens, type UpstreamToken } from './upstream-token.ts';
 
@@ -160,7 +161,7 @@ export interface Trust {
   listKeys(): ReturnType<Keys['list']>;
   /** Answers how many records another master key had encrypted. */
   reencryptKeys(by: Principal): Promise<number>;
-  /** From now on keys that others made are found, and old ones rotated, until the returned function is called. */
+  /** From now on keys that others made are found, and old ones rotated, and issuers' keys looked at, until the returned function is called. */
   watchKeys(maxAgeMs: number): () => void;
 }
 
@@ -234,10 +235,16 @@ export function createTrust(deps: TrustDeps): Trust {
     rotateKeys: (rotation, by) => rotateKeys(context, rotation, by),
     listKeys: () => deps.keys.list(),
     reencryptKeys: (by) => reencryptKeys(context, by),
-    watchKeys: (maxAgeMs) =>
-      keepKeys(deps.log, async () => {
+    watchKeys: (maxAgeMs) => {
+      const stopKeeping = keepKeys(deps.log, async () => {
         await deps.keys.refresh();
         await rotateOldKeys(context, maxAgeMs);
-      }),
+      });
+      const stopWatching = watchQuietIssuers(context);
+      return () => {
+        stopKeeping();
+        stopWatching();
+      };
+    },
   };
 }

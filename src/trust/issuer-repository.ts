@@ -21,6 +21,8 @@ export const claimKeptSeconds = 30 * 24 * 3600;
 export function createIssuerRepository(store: Store) {
   const recordKeyOf = (digest: string) => ({ partition: `trust-record#${digest}`, sort: 'record' });
   const recordKey = (issuer: string) => recordKeyOf(sha256(issuer));
+  const watchedPartition = 'watched-issuers';
+  const roundKey = { partition: 'watched-issuers-round', sort: 'begun' };
   const claimKey = (id: string) => ({ partition: `trust-claim#${id}`, sort: 'claim' });
   const listKey = (owner: Party, sort: string) => ({ partition: `trust-records#${owner}`, sort });
   /** No digest contains a `#`. */
@@ -65,6 +67,7 @@ export function createIssuerRepository(store: Store) {
     return [
       { op: 'putIfAbsent', ...recordKey(value.issuer), value },
       { op: 'put', ...listKey(value.owner, sha256(value.issuer)), value: { issuer: value.issuer } },
+      { op: 'put', partition: watchedPartition, sort: sha256(value.issuer), value: null },
     ];
   }
 
@@ -77,6 +80,31 @@ export function createIssuerRepository(store: Store) {
       if (claim?.value.owner === owner) return { ...claim, isClaim: true };
       for await (const record of each(owner)) if (record.value.id === id) return record;
       return undefined;
+    },
+    /** All records that count, a page at a time. */
+    async *watched(): AsyncGenerator<readonly TrustRecord[]> {
+      let cursor: string | undefined;
+      do {
+        const page: Page<null> = await store.list<null>(watchedPartition, {
+          limit: maxKeysPerRead,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        const found = await store.getMany<TrustRecord>(page.items.map(({ sort }) => recordKeyOf(sort)));
+        yield found.flatMap((record) => (record === undefined ? [] : [record.value]));
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+    },
+    /** Whether a round is due, and nobody else has begun it: then it has begun. */
+    beginRound: async (now: number, everyMs: number): Promise<boolean> => {
+      const last = await store.get<{ readonly at: number }>(roundKey);
+      if (last !== undefined && now - last.value.at < everyMs) return false;
+      const write = { ...roundKey, value: { at: now } };
+      const commit = await store.commit([
+        last === undefined
+          ? { op: 'putIfAbsent', ...write }
+          : { op: 'putIfVersion', ...write, version: last.version },
+      ]);
+      return commit.ok;
     },
     insertRecord,
     insertClaim: (value: TrustRecord): readonly Write[] => {

@@ -5,8 +5,8 @@ import { openLine, say } from '../support/a2a.ts';
 import { call, cardFor } from '../support/market.ts';
 import { latestAudit } from './audit.ts';
 import { hostileServer, type HostileServer, json } from './hostile-server.ts';
-import { openStage, type Stage } from './stage.ts';
-import { exchange, tokenOf } from './token-endpoint.ts';
+import { addProgram, openStage, type Stage } from './stage.ts';
+import { exchange, managementToken, tokenOf } from './token-endpoint.ts';
 
 /** What names resolve to; the attacker owns the zone. */
 const zone: Readonly<Record<string, readonly string[]>> = {
@@ -27,6 +27,7 @@ const zone: Readonly<Record<string, readonly string[]>> = {
 /** A broker as it runs on the Internet, and something inside that only it could reach. */
 let stage: Stage;
 let inside: HostileServer;
+let asAcme: string;
 const openOutbound = createOutbound({
   log: createLog({ level: 'silent' }),
   allowPrivateNetwork: false,
@@ -39,6 +40,12 @@ const openOutbound = createOutbound({
 beforeAll(async () => {
   inside = await hostileServer(json(cardFor('https://agent.example/rpc')));
   stage = await openStage({ outbound: openOutbound });
+  const program = await addProgram(stage, {
+    id: 'acme-admin',
+    owner: 'tenant:acme',
+    scopes: ['trust:write'],
+  });
+  asAcme = await managementToken(stage, program);
 });
 afterAll(async () => {
   await stage.close();
@@ -104,6 +111,25 @@ describe('the broker is not made to fetch what is inside', () => {
         jwksUri,
       }),
     ).toMatch(refused);
+    expect(inside.connections()).toBe(0);
+  });
+
+  it.each(targets)('as the metadata and proof of an issuer: %s', async (url) => {
+    const made = await fetch(`${stage.url}/v1/tenants/acme/issuers`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${asAcme}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ issuer: at(url).replace(/\/$/, ''), jwks: stage.acme.idp.jwks }),
+    });
+    const { id = 'none' } = (await made.json()) as { id?: string };
+    const verified = await fetch(`${stage.url}/v1/tenants/acme/issuers/${id}/verify`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${asAcme}`, 'content-type': 'application/json' },
+      body: '{}',
+    });
+    // Refused as a text already, or found to be unreachable, whatever is there.
+    const { code, detail } = (await verified.json()) as { code: string; detail: string };
+    expect([made.status, code]).toEqual(made.status === 201 ? [201, 'issuer_unproven'] : [400, 'not_found']);
+    expect(detail).not.toMatch(/127\.0\.0\.1|evil|169\.254/);
     expect(inside.connections()).toBe(0);
   });
 

@@ -1,6 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Principal } from '../../src/kernel/principal.ts';
+import { createIssuerKeys } from '../../src/trust/issuer-keys.ts';
+import { createIssuerRepository } from '../../src/trust/issuer-repository.ts';
 import type { TrustRecord } from '../../src/trust/model.ts';
+import { createTrustRepository } from '../../src/trust/trust-repository.ts';
+import { watchIssuerKeys } from '../../src/trust/watch-issuer-keys.ts';
+import { lookAtIssuers } from '../../src/trust/watch-quiet-issuers.ts';
+import { createOutbound } from '../../src/outbound/index.ts';
+import { createLog } from '../../src/telemetry/log.ts';
 import { newParty, type Party } from '../support/party.ts';
 import { engines } from '../support/stores.ts';
 import { trail } from '../tenancy/watched-store.ts';
@@ -205,6 +212,66 @@ describe('keys that are replaced all at once', () => {
       await world.trust.setIssuerStatus('tenant:acme', record.id, status, byAcme);
     expect((await read()).status).toBe('keys_replaced');
     expect(await hop(thief)).toBe(unknown);
+  });
+});
+
+describe('while no token comes', () => {
+  const log = createLog({ level: 'silent' });
+  const outbound = createOutbound({ log, allowPrivateNetwork: true });
+  let round: () => Promise<void>;
+  afterAll(() => outbound.close());
+  beforeEach(() => {
+    const { store, audit, events, clock } = world;
+    const stored = {
+      repository: createTrustRepository(store),
+      issuers: createIssuerRepository(store),
+      audit,
+      events,
+      clock,
+    };
+    const issuerKeys = watchIssuerKeys(stored, createIssuerKeys({ clock, outbound }));
+    round = () => lookAtIssuers({ ...stored, issuerKeys, log }, new AbortController().signal);
+  });
+  const sixHours = () => world.clock.advance(6 * 3600_000);
+
+  it('keys that rotate step by step are followed', async () => {
+    await round();
+    const next = await newParty();
+    publish(site.key, next);
+    sixHours();
+    await round();
+    publish(next);
+    sixHours();
+    await round();
+    expect(await hop(next)).toBe(granted);
+    expect((await read()).seenKeys).toHaveLength(1);
+  });
+
+  it('and nobody looks, a whole rotation looks like a replacement', async () => {
+    publish(await newParty());
+    sixHours();
+    await round();
+    expect((await read()).status).toBe('keys_replaced');
+  });
+
+  it('rounds are six hours apart, whoever does them', async () => {
+    await round();
+    publish(await newParty());
+    world.clock.advance(6 * 3600_000 - 1);
+    await round();
+    expect((await read()).status).toBe('active');
+    world.clock.advance(1);
+    await Promise.all([round(), round()]);
+    expect((await read()).status).toBe('keys_replaced');
+    expect((await actions()).filter((action) => action === 'issuer.keys-replace')).toHaveLength(1);
+  });
+
+  it('an issuer that does not answer is left as it is', async () => {
+    await round();
+    site.documents.delete('/jwks');
+    sixHours();
+    await round();
+    expect((await read()).status).toBe('active');
   });
 });
 
