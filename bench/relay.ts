@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Pool } from 'undici';
 import { benchBroker } from './broker.ts';
+import type { Market, MarketTenant } from '../test/support/market.ts';
+import { newProver } from './proof.ts';
 import { latencies, type Measure, measure, median, quantile, throughput } from './measure.ts';
 
 const calls = 40_000;
@@ -24,7 +26,7 @@ export async function relay(): Promise<readonly Measure[]> {
     const token = await market.callToken(tenant);
     const [direct, viaBare, viaBroker] = pools.map((pool, index) => {
       const path = index === 2 ? `/a2a/${market.agent}/jsonrpc` : '/jsonrpc';
-      return (body: string) => post(pool, path, token, body);
+      return (body: string) => post(pool, path, { authorization: `Bearer ${token}` }, body);
     }) as [Post, Post, Post];
     const requests = (count: number) => Array.from({ length: count }, (_, index) => rpc(index));
 
@@ -36,6 +38,9 @@ export async function relay(): Promise<readonly Measure[]> {
         await throughput(requests(calls / rounds), connections, viaBroker),
         await throughput(requests(calls / rounds), connections, viaBare),
       ]);
+    const bound = await boundCaller(broker.url, market, tenant);
+    await throughput(requests(warmUp / 4), connections, bound(pools[2] as Pool));
+    const boundRate = await throughput(requests(calls / 4), connections, bound(pools[2] as Pool));
     const slow = await latencies(requests(2000), 200, viaBroker);
     const quick = await latencies(requests(2000), 200, direct);
     return [
@@ -45,6 +50,7 @@ export async function relay(): Promise<readonly Measure[]> {
         '1/s',
         median(rates.map(([, limit]) => limit)),
       ),
+      measure('relay: calls with a bound token (DPoP)', boundRate, '1/s', median(rates.map(([own]) => own))),
       measure('relay: added p50 at 200/s', median(slow) - median(quick), 'ms'),
       measure('relay: added p99 at 200/s', quantile(slow, 0.99) - quantile(quick, 0.99), 'ms'),
     ];
@@ -56,13 +62,33 @@ export async function relay(): Promise<readonly Measure[]> {
   }
 }
 
+/** With a proof for each call, new and durably remembered; against the same calls with a Bearer token. */
+async function boundCaller(
+  broker: string,
+  market: Market,
+  tenant: MarketTenant,
+): Promise<(pool: Pool) => Post> {
+  const prover = await newProver();
+  const token = await market.callToken(tenant, { dpop: prover.proof(`${broker}/oauth/token`) });
+  const path = `/a2a/${market.agent}/jsonrpc`;
+  return (pool) => (body) => {
+    const headers = { authorization: `DPoP ${token}`, dpop: prover.proof(broker + path, token) };
+    return post(pool, path, headers, body);
+  };
+}
+
 type Post = (body: string) => Promise<void>;
 
-async function post(pool: Pool, path: string, token: string, body: string): Promise<void> {
+async function post(
+  pool: Pool,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): Promise<void> {
   const answer = await pool.request({
     method: 'POST',
     path,
-    headers: { 'content-type': 'application/json', 'a2a-version': '1.0', authorization: `Bearer ${token}` },
+    headers: { 'content-type': 'application/json', 'a2a-version': '1.0', ...headers },
     body,
   });
   const text = await answer.body.text();

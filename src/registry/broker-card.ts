@@ -47,7 +47,8 @@ export function rewriteCard(
       [scheme]: {
         oauth2SecurityScheme: {
           description:
-            'A token for this agent from the broker’s token endpoint, by token exchange (RFC 8693)',
+            'A token for this agent from the broker’s token endpoint, by token exchange (RFC 8693): as Bearer, or bound to a key ' +
+            '(DPoP, RFC 9449). Whether it must be bound, the metadata of the agent’s address says (RFC 9728)',
           oauth2MetadataUrl: `${brokerUrl}/.well-known/oauth-authorization-server`,
           flows: {
             clientCredentials: {

@@ -2,12 +2,14 @@ import { sha256 } from '../kernel/digest.ts';
 import { Fault } from '../kernel/fault.ts';
 import { asText } from '../kernel/json.ts';
 import { type ManagementScope, managementScopes, type Principal } from '../kernel/principal.ts';
+import { companyOf } from './about-token.ts';
 import type { TrustContext } from './deps.ts';
 import { asksForNonce, isDpopProblem } from './dpop-proof.ts';
 import type { TrustErrorCode } from './errors.ts';
 import type { Client } from './model.ts';
 import type { OwnTokenVerifier } from './own-token.ts';
 import type { Possession } from './possession.ts';
+import { recordMisuse } from './record-misuse.ts';
 import { recent } from './recent-facts.ts';
 import { isRevoked } from './revoked-tokens.ts';
 import { isPartyActive } from './standing.ts';
@@ -33,6 +35,7 @@ export async function authenticateBearer(
     if (isRevoked(client.revokedTokens, { id, issuedAt: Number(claims['iat']) })) return undefined;
     const presented = await context.dpop.checkPresented({ text: token, claims }, possession);
     if (presented.ok) return principalOf(client, asText(claims['scope']).split(' '));
+    await recordMisuse(context, { client: client.id, ...companyOf(client) }, presented.error);
     if (isDpopProblem(presented.error)) throw proofFault(presented.error);
     return undefined;
   }

@@ -7,6 +7,7 @@ import type { TokenProblem } from './jwt.ts';
 import type { Delegation } from './model.ts';
 import type { OwnTokenVerifier } from './own-token.ts';
 import type { Possession } from './possession.ts';
+import { recordMisuse } from './record-misuse.ts';
 import { recent } from './recent-facts.ts';
 import { brokeredUrl } from './resolve-target.ts';
 
@@ -37,6 +38,11 @@ export async function verifyCallToken(
   // A token that was made for a deployment is for the provider, whatever its audience says.
   if (delegation.agent !== agentId || delegation.deployment !== undefined) return err('token_audience_wrong');
   const presented = await context.dpop.checkPresented({ text: token, claims: claims.value }, possession);
-  if (!presented.ok) return presented;
+  if (!presented.ok) {
+    const { clientId: client, tenant, provider, agent, txn, id } = delegation;
+    const about = { client, tenant, provider, agent, txn, detail: { delegation: id } };
+    await recordMisuse(context, about, presented.error);
+    return presented;
+  }
   return ok({ delegation, jti, expiresAt: delegation.expiresAt });
 }

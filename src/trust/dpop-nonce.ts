@@ -10,7 +10,7 @@ export interface Nonces {
 }
 
 /** A client that asks rarely gets a new one each time; one that calls often goes on with what it was last given. */
-const lifeSeconds = 300;
+export const nonceSeconds = 300;
 /** As often a new one is made. */
 const slotSeconds = 10;
 const timeBytes = 6;
@@ -50,7 +50,7 @@ export function createNonces(deps: {
       const time = bytes.subarray(0, timeBytes);
       if (!timingSafeEqual(macOf(time), bytes.subarray(timeBytes))) return false;
       const age = epochSeconds(deps.clock) - time.readUIntBE(0, timeBytes);
-      return age <= lifeSeconds && age >= -clockSkewSeconds;
+      return age <= nonceSeconds && age >= -clockSkewSeconds;
     },
   };
 }

@@ -35,9 +35,9 @@ export function isDpopProblem(problem: string): problem is DpopProblem {
 }
 
 /** A proof is good for this long after its `iat`, give or take the skew of clocks. */
-const proofSeconds = 60;
+export const proofSeconds = 60;
 /** With the largest key that is accepted, 8192 bits of RSA, a proof has about 5 KB. */
-const maxProofBytes = 8 * 1024;
+export const maxProofBytes = 8 * 1024;
 const maxTextLength = 256;
 const maxUriLength = 2048;
 

@@ -15,7 +15,8 @@ import {
   type Program,
   type Stage,
 } from './stage.ts';
-import { claimsOf, exchange, passOn, refusal, tokenOf, tokenType } from './token-endpoint.ts';
+import { auditOf } from './audit.ts';
+import { ask, claimsOf, exchange, passOn, refusal, tokenOf, tokenType } from './token-endpoint.ts';
 
 const masterKey = { BROKER_MASTER_KEY: randomBytes(32).toString('base64') };
 let stage: Stage;
@@ -23,6 +24,7 @@ let stage: Stage;
 let replica: RunningBroker;
 let flights: Program;
 let trains: Program;
+let reporter: Program;
 /** The holder's, and a thief's. */
 let key: ProofKey;
 let thief: ProofKey;
@@ -32,6 +34,11 @@ beforeAll(async () => {
   replica = await runBroker({ store: stage.store }, { ...masterKey, BROKER_URL: stage.url });
   flights = await addMarketAgentProgram(stage);
   await addCompany(stage, 'lodging/hotels', [stage.acme]);
+  reporter = await addProgram(stage, {
+    id: 'reporter',
+    owner: 'provider:skyways',
+    scopes: ['usage:read'],
+  });
   trains = await addProgram(stage, { id: 'skyways-other', owner: 'provider:skyways' });
   await agree(stage, 'skyways', 'lodging');
   [key, thief] = await Promise.all([newProofKey(), newProofKey()]);
@@ -241,6 +248,40 @@ describe('a stolen bound token', () => {
     expect(await outcome(await callAgent(await headers()))).toBe(refused);
     expect(stage.agent.calls.length).toBe(before);
     expect(await outcome(await callAgent(await presented(token)))).toBe('200');
+  });
+
+  it('is seen by whose it is, in their audit log, with why it was refused; a missing nonce is not', async () => {
+    const apiToken = tokenOf(
+      await ask(stage, reporter, { grant_type: 'client_credentials' }, undefined, await proofFor()),
+    );
+    const present = async (url: string, by: ProofKey, nonce?: string) => ({
+      authorization: `DPoP ${apiToken}`,
+      DPoP: await by.proof({ method: 'GET', url, accessToken: apiToken, nonce }),
+    });
+    const url = `${stage.url}/v1/usage`;
+    const seenAt = async (query: string) => {
+      const [entry] = await auditOf(stage, query);
+      return [entry?.action, entry?.outcome, entry?.reason, entry?.client, entry?.actor];
+    };
+    await callAgent(await presented(token, {}, thief));
+    expect(await seenAt('tenant=acme')).toEqual([
+      'token.present',
+      'refused',
+      'dpop_key_wrong',
+      'acme-app',
+      undefined,
+    ]);
+    await fetch(url, { headers: await present(url, thief) });
+    expect(await seenAt('provider=skyways')).toEqual([
+      'token.present',
+      'refused',
+      'dpop_key_wrong',
+      'reporter',
+      undefined,
+    ]);
+    const { length } = await auditOf(stage);
+    await fetch(url, { headers: await present(url, key, 'stale') });
+    expect(await auditOf(stage)).toHaveLength(length);
   });
 
   it('with the proof of a call that was seen is good at no replica', async () => {

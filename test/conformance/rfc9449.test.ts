@@ -1,6 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { decodeJwt, generateSecret, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { openMemoryStore } from '../../src/storage/memory/index.ts';
+import { runBroker } from '../support/broker-in-process.ts';
 import { testClock } from '../support/clock.ts';
 import { newProofKey, type ProofFacts, type ProofKey } from '../support/dpop.ts';
 import { call } from '../support/market.ts';
@@ -36,13 +39,14 @@ const outcome = ({ status, body }: TokenResponse) => `${status} ${body.error ?? 
 const agentPath = '/a2a/skyways/flights/jsonrpc';
 
 /** A call of an agent that finds no task: it got past authentication. */
-const callAgent = (at: Stage, headers: Record<string, string>, path = agentPath) =>
+const callAgent = (at: { readonly url: string }, headers: Record<string, string>, path = agentPath) =>
   fetch(`${at.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'a2a-version': '1.0', ...headers },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'GetTask', params: { id: 't' } }),
   });
-const callApi = (at: Stage, headers: Record<string, string>) => fetch(`${at.url}/v1/usage`, { headers });
+const callApi = (at: { readonly url: string }, headers: Record<string, string>) =>
+  fetch(`${at.url}/v1/usage`, { headers });
 
 interface Resource {
   token(at?: Stage): Promise<string>;
@@ -414,6 +418,52 @@ describe('RFC 9449, Demonstrating Proof of Possession', () => {
       expect(second.status).toBe(200);
       // For the next request, without a refusal before it.
       expect((await send(second.headers.get('dpop-nonce') ?? '')).status).toBe(200);
+    });
+  });
+
+  describe('§7 where every token must be bound', () => {
+    let demanding: Stage;
+    beforeAll(async () => {
+      demanding = await openStage({}, { BROKER_DPOP: 'required' });
+    });
+    afterAll(() => demanding.close());
+
+    it('no other is given, for any grant', async () => {
+      const without = [await demanding.exchange(), await demanding.clientCredentials()];
+      expect(without.map(outcome)).toEqual(Array<string>(2).fill('400 invalid_dpop_proof'));
+      const bound = await demanding.exchange({}, { DPoP: await proof({}, key, demanding) });
+      expect(outcome(bound)).toBe('200 DPoP');
+    });
+
+    it('no other is taken, though it was made when others were', async () => {
+      const shared = openMemoryStore({ clock: systemClock });
+      const settings = { BROKER_MASTER_KEY: Buffer.alloc(32, 9).toString('base64') };
+      const before = await openStage({ store: shared }, settings);
+      const tokens = [await before.exchange(), await before.clientCredentials()];
+      const [forAgent = '', forApi = ''] = tokens.map(({ body }) => `Bearer ${body.access_token}`);
+      const changed = await runBroker(
+        { store: shared },
+        { ...settings, BROKER_URL: before.url, BROKER_DPOP: 'required' },
+      );
+      const answers = [
+        await callAgent({ url: changed.url }, { authorization: forAgent }),
+        await callApi({ url: changed.url }, { authorization: forApi }),
+      ];
+      expect(answers.map(({ status }) => status)).toEqual([401, 401]);
+      // The operator's own token is no access token.
+      expect((await callApi({ url: changed.url }, { authorization: `Bearer ${changed.token}` })).status).toBe(
+        200,
+      );
+      await changed.close();
+      await before.broker.close();
+    });
+
+    it('the metadata of each agent says so', async () => {
+      const url = `${demanding.url}/.well-known/oauth-protected-resource/a2a/skyways/flights`;
+      expect(await (await fetch(url)).json()).toMatchObject({
+        dpop_bound_access_tokens_required: true,
+        dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'PS256'],
+      });
     });
   });
 

@@ -8,6 +8,8 @@ import { maxNesting, maxSteps } from '../../src/policy/text-limits.ts';
 import { maxParsed } from '../../src/policy/parsed-sets.ts';
 import { maxPoliciesPerOwner, maxTextBytes } from '../../src/policy/policy.ts';
 import { maxSetBytes } from '../../src/policy/change-set.ts';
+import { nonceSeconds } from '../../src/trust/dpop-nonce.ts';
+import { maxProofBytes, proofSeconds } from '../../src/trust/dpop-proof.ts';
 import { maxCardBytes } from '../../src/registry/card.ts';
 
 const seconds = (ms: number) => `${ms / 1000} s`;
@@ -26,6 +28,9 @@ it.each([
   ['an agent’s answer', megabytes(maxAnswerBytes)],
   ['one event of an agent’s stream', megabytes(maxEventBytes)],
   ['a card, a key set', kilobytes(maxCardBytes)],
+  ['a proof of possession (the header', kilobytes(maxProofBytes)],
+  ['a proof of possession counts', `${proofSeconds} s`],
+  ['a nonce for such proofs', `${nonceSeconds} s`],
   ['a policy; its nesting', `${kilobytes(maxTextBytes)}; ${maxNesting}, ${maxSteps}`],
   ['enabled policies of an owner', `${maxSetBytes / 1000} KB`],
   ['policies of an owner', String(maxPoliciesPerOwner)],

@@ -189,7 +189,12 @@ export function agree(world: TrustWorld, from: CastAgent, to: CastAgent, terms: 
 }
 
 /** `POST /oauth/token` as this program; `undefined` leaves a parameter out. */
-export async function ask(world: TrustWorld, program: Program, form: Form): Promise<TokenAnswer> {
+export async function ask(
+  world: TrustWorld,
+  program: Program,
+  form: Form,
+  proof?: string,
+): Promise<TokenAnswer> {
   const parameters = {
     client_assertion_type: assertionType,
     client_assertion: await program.assertion(),
@@ -199,6 +204,7 @@ export async function ask(world: TrustWorld, program: Program, form: Form): Prom
   return world.trust.issueToken(
     'application/x-www-form-urlencoded',
     new URLSearchParams(Object.fromEntries(sent)).toString(),
+    proof,
   );
 }
 

@@ -1,6 +1,7 @@
 import { decodeProtectedHeader } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { epochSeconds } from '../../src/kernel/clock.ts';
+import { newProofKey } from '../support/dpop.ts';
 import { newParty } from '../support/party.ts';
 import { engines } from '../support/stores.ts';
 import { trail } from '../tenancy/watched-store.ts';
@@ -9,6 +10,7 @@ import {
   addClient,
   addTenant,
   agree,
+  ask,
   bearerGrant,
   type CastAgent,
   type CastTenant,
@@ -65,6 +67,20 @@ beforeEach(async () => {
 afterEach(() => world.dispose());
 
 describe('a deployment behind its provider’s own authorization server', () => {
+  it('is called with an ID-JAG that is bound to the key that the client has shown to possess', async () => {
+    const key = await newProofKey();
+    const proof = await key.proof({ url: `${brokerUrl}/oauth/token`, now: world.clock.now() });
+    const form = {
+      grant_type: exchangeGrant,
+      subject_token: await acme.idToken(),
+      subject_token_type: tokenType.idToken,
+      resource: flights.resource,
+    };
+    const answer = await ask(world, app, form, proof);
+    expect(answer.token_type).toBe('N_A');
+    expect((await idJagOf(answer.access_token))['cnf']).toEqual({ jkt: key.jkt });
+  });
+
   it('is called with an ID-JAG for that server, which has all that a token has', async () => {
     const now = epochSeconds(world.clock);
     const answer = await direct({ requested_token_type: idJagType, scope: 'a2a:invoke flights:book x' });
