@@ -36,23 +36,48 @@ export function revokedNow(context: TrustContext, delegation: Delegation, reason
   return { ...delegation, revokedAt: epochSeconds(context.clock), revokedReason: reason };
 }
 
-/** The record and its event; the audit entry is the caller's. */
+/** What is revoked and its events; the audit entry is the caller's. */
 export async function revocationWrites(
   context: TrustContext,
   record: StoredRecord<Delegation>,
   revoked: Delegation,
 ): Promise<readonly Write[]> {
-  const { id, txn, tenant, provider, agent } = revoked;
-  return [
-    context.repository.replaceDelegation(revoked, record.version),
-    ...(await context.events.writes('delegation.revoked.v1', {
-      delegation: id,
-      txn,
-      tenant,
-      provider,
-      agent,
-    })),
+  const before = await sameHopBefore(context, revoked);
+  const all = [
+    { version: record.version, value: revoked },
+    ...(before === undefined
+      ? []
+      : [
+          {
+            version: before.version,
+            value: revokedNow(context, before.value, revoked.revokedReason ?? ''),
+          },
+        ]),
   ];
+  const writes = await Promise.all(
+    all.map(async ({ version, value }) => {
+      const { id, txn, tenant, provider, agent } = value;
+      const told = { delegation: id, txn, tenant, provider, agent };
+      return [
+        context.repository.replaceDelegation(value, version),
+        ...(await context.events.writes('delegation.revoked.v1', told)),
+      ];
+    }),
+  );
+  return writes.flat();
+}
+
+/**
+ * The caller's token, when this is the one that the gateway made of it for the agent: the two are one hop, of as many actors. With
+ * the second alone revoked, the gateway would go on to deliver calls, under a token that counts for nothing.
+ */
+async function sameHopBefore(
+  context: TrustContext,
+  { deployment, parent, depth }: Delegation,
+): Promise<StoredRecord<Delegation> | undefined> {
+  if (deployment === undefined || parent === undefined) return undefined;
+  const record = await context.repository.delegationRecord(parent);
+  return record?.value.depth === depth && record.value.revokedAt === undefined ? record : undefined;
 }
 
 export function revocationEntry({ id, txn, tenant, provider, agent, clientId }: Delegation, actor: string) {

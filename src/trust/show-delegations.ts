@@ -11,25 +11,27 @@ const maxLinks = 10_000;
 /** `stopped`: something before it in the chain is revoked. What else it rests on is asked at each use, and not told here. */
 export type DelegationState = 'active' | 'expired' | 'revoked' | 'stopped';
 
+/** What of a delegation may be shown: not who the user is, nor what others on the way have agreed among themselves. */
+const shownMembers = [
+  'id',
+  'txn',
+  'tenant',
+  'provider',
+  'agent',
+  'clientId',
+  'scope',
+  'issuedAt',
+  'expiresAt',
+  'depth',
+  'revokedAt',
+  'revokedReason',
+] as const satisfies readonly (keyof Delegation)[];
+
 /** A delegation as one party sees it. */
-export interface DelegationView extends Pick<
-  Delegation,
-  | 'id'
-  | 'txn'
-  | 'parent'
-  | 'tenant'
-  | 'provider'
-  | 'agent'
-  | 'deployment'
-  | 'authorizationServer'
-  | 'clientId'
-  | 'scope'
-  | 'issuedAt'
-  | 'expiresAt'
-  | 'depth'
-  | 'revokedAt'
-  | 'revokedReason'
-> {
+export interface DelegationView
+  extends
+    Pick<Delegation, (typeof shownMembers)[number]>,
+    Partial<Pick<Delegation, 'parent' | 'deployment' | 'authorizationServer'>> {
   readonly state: DelegationState;
 }
 
@@ -138,21 +140,25 @@ function viewsOf(
   const revoked = new Set(known.filter(({ revokedAt }) => revokedAt !== undefined).map(({ id }) => id));
   const visible = new Set(shown.map(({ id }) => id));
   const now = epochSeconds(context.clock);
-  return links.map(
-    ({ parent, deployment, authorizationServer, origin: _, chain, claims: __, maxDepth: ___, ...link }) => ({
-      ...link,
+  return links.map((link) => {
+    const { parent, deployment, authorizationServer, provider, chain } = link;
+    const isBelowRevoked = chain.delegations.some((ancestor) => revoked.has(ancestor));
+    return {
+      ...pick(link, shownMembers),
       ...(parent !== undefined && visible.has(parent) ? { parent } : {}),
       // Which deployment serves whom is its provider's affair: others see one address.
-      ...(deployment !== undefined && (by.kind === 'operator' || by.owner === `provider:${link.provider}`)
+      ...(deployment !== undefined && (by.kind === 'operator' || by.owner === `provider:${provider}`)
         ? { deployment, ...(authorizationServer === undefined ? {} : { authorizationServer }) }
         : {}),
-      state: stateOf(
-        link,
-        chain.delegations.some((ancestor) => revoked.has(ancestor)),
-        now,
-      ),
-    }),
-  );
+      state: stateOf(link, isBelowRevoked, now),
+    };
+  });
+}
+
+function pick<T extends object, K extends keyof T>(from: T, members: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(
+    members.flatMap((member) => (from[member] === undefined ? [] : [[member, from[member]]])),
+  ) as Pick<T, K>;
 }
 
 function stateOf(

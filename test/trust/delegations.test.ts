@@ -121,6 +121,18 @@ describe.each(engines)('the tree of one chain of calls, on $name', (engine) => {
     expect(both.parent).toBe(idOf('hotels'));
   });
 
+  it('does not tell what companies on the way have agreed, nor who the user is', async () => {
+    await world.registry.changeDeployment(hotels.id, 'default', { region: 'eu' }, { by: operator });
+    await agree(world, flights, hotels, { residency: ['eu'], maxDepth: 3 });
+    const first = await exchange(world, acme.app, await acme.idToken(), { audience: flights.id });
+    await remember('bound', await passOn(world, flights, first, { audience: hotels.id }));
+    const shown = ['id', 'txn', 'tenant', 'provider', 'agent', 'clientId', 'scope', 'issuedAt'];
+    for (const by of [operator, client('tenant:acme'), client('provider:skyways')])
+      expect(Object.keys(await world.trust.readDelegation(idOf('bound'), by)).toSorted()).toEqual(
+        [...shown, 'expiresAt', 'depth', 'state', 'parent'].toSorted(),
+      );
+  });
+
   it('tells the deployment behind an address to its own provider only', async () => {
     await remember(
       'direct',
@@ -224,6 +236,28 @@ describe.each(engines)('the tree of one chain of calls, on $name', (engine) => {
     ['the company that is called', 'provider:lodging'],
   ] as const)('may be cut by %s', async (_, owner) => {
     expect((await world.trust.revokeDelegation(idOf('hotels'), 'x', client(owner))).state).toBe('revoked');
+  });
+
+  it('is cut for the caller, too, where the token that the gateway made for the agent is revoked', async () => {
+    const first = await exchange(world, acme.app, await acme.idToken(), { audience: flights.id });
+    const call = await world.trust.verifyCallToken(first.access_token, flights.id);
+    if (!call.ok) throw new Error(call.error);
+    const standing = await world.trust.checkStanding(call.value);
+    if (!standing.ok) throw new Error(standing.error);
+    const [deployment] = standing.value.agent.deployments;
+    if (deployment === undefined) throw new Error('no deployment');
+    const { token, delegationId } = await world.trust.upstreamToken(call.value, standing.value, deployment);
+    const received = { access_token: token, token_type: 'Bearer' as const, expires_in: 0, scope: '' };
+    const onward = await passOn(world, flights, received, { audience: hotels.id });
+    const further = await world.trust.verifyCallToken(onward.access_token, hotels.id);
+    if (!further.ok) throw new Error(further.error);
+
+    // What continues it does not take it along.
+    await world.trust.revokeDelegation(further.value.delegation.id, 'astray', client('provider:lodging'));
+    expect((await world.trust.checkStanding(call.value)).ok).toBe(true);
+    await world.trust.revokeDelegation(delegationId, 'astray', client('provider:skyways'));
+    expect((await world.trust.checkStanding(call.value)).ok).toBe(false);
+    expect((await world.trust.readDelegation(call.value.delegation.id, operator)).state).toBe('revoked');
   });
 
   it('keeps the first reason, and is revoked once', async () => {
