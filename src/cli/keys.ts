@@ -114,10 +114,11 @@ export function addKeyCommands(program: Command, io: CliIo): void {
         'Encrypts with the current master key what the previous one encrypted. First start every replica with the new key in ' +
           'BROKER_MASTER_KEY and the old one in BROKER_MASTER_KEY_PREVIOUS; afterwards take that away again.',
       )
-      .action((options: ConnectionOptions) =>
-        showOne(io, options, { method: 'POST', path: '/v1/keys/reencrypt' }),
+      .requiredOption('--reason <text>', 'why; kept in the audit log')
+      .action(({ reason, ...options }: ConnectionOptions & { readonly reason: string }) =>
+        showOne(io, options, { method: 'POST', path: '/v1/keys/reencrypt', body: { reason } }),
       ),
-    'keys reencrypt',
+    'keys reencrypt --reason "A new master key"',
   );
 }
 

@@ -43,7 +43,7 @@ async function requireOwner(context: PolicyContext, owner: PolicyOwner): Promise
 export function requireValid(context: PolicyContext, text: string, path = '/text'): Effect {
   const checked = context.evaluator.checkText(text);
   if (checked.ok) return checked.value;
-  throw new Fault<PolicyErrorCode>('policy_invalid', `The policy is not valid: ${checked.error[0]}`, {
+  throw new Fault<PolicyErrorCode>('policy_invalid', `The policy is not valid: ${checked.error[0]}.`, {
     fields: checked.error.map((message) => ({ path, message })),
   });
 }

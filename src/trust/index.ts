@@ -160,7 +160,7 @@ export interface Trust {
   rotateKeys(rotation: Rotation, by: Principal): Promise<void>;
   listKeys(): ReturnType<Keys['list']>;
   /** Answers how many records another master key had encrypted. */
-  reencryptKeys(by: Principal): Promise<number>;
+  reencryptKeys(reason: string, by: Principal): Promise<number>;
   /** From now on keys that others made are found, and old ones rotated, and issuers' keys looked at, until the returned function is called. */
   watchKeys(maxAgeMs: number): () => void;
 }
@@ -234,9 +234,15 @@ export function createTrust(deps: TrustDeps): Trust {
     listPairwiseSecrets: () => deps.keys.listPairwiseSecrets(),
     rotateKeys: (rotation, by) => rotateKeys(context, rotation, by),
     listKeys: () => deps.keys.list(),
+<<<<<<< HEAD
     reencryptKeys: (by) => reencryptKeys(context, by),
     watchKeys: (maxAgeMs) => {
       const stopKeeping = keepKeys(deps.log, async () => {
+=======
+    reencryptKeys: (reason, by) => reencryptKeys(context, reason, by),
+    watchKeys: (maxAgeMs) =>
+      keepKeys(deps.log, async () => {
+>>>>>>> c75c48c (fix(trust): to encrypt keys anew takes a reason, as every change of keys; refusals of policies are in the maps of surfaces)
         await deps.keys.refresh();
         await rotateOldKeys(context, maxAgeMs);
       });

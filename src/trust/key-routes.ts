@@ -5,6 +5,7 @@ import type { Router } from '../api/router.ts';
 import { answers, instantSchema, problems, takes } from '../api/schemas.ts';
 import type { Trust } from './index.ts';
 import { keyPurposes } from './key-record.ts';
+import { reasonSchema } from './schema.ts';
 
 const keySchema = z
   .object({
@@ -65,6 +66,7 @@ const reencrypt = createRoute({
   description:
     'After a start with a new BROKER_MASTER_KEY and the old one in BROKER_MASTER_KEY_PREVIOUS, on every replica. When it is done, ' +
     'the old one opens nothing any more. The operator only',
+  request: takes(reasonSchema),
   responses: {
     200: answers(
       z.object({
@@ -72,7 +74,7 @@ const reencrypt = createRoute({
       }),
       'Done: all are encrypted with the current master key',
     ),
-    ...problems(401, 403, 409),
+    ...problems(400, 401, 403, 409),
   },
 });
 
@@ -96,6 +98,7 @@ export function addKeyRoutes(router: Router, trust: Trust): void {
   });
   router.openapi(reencrypt, async (c) => {
     const by = requireOperator(c);
-    return c.json({ records: await trust.reencryptKeys(by) }, 200);
+    const { reason } = c.req.valid('json');
+    return c.json({ records: await trust.reencryptKeys(reason, by) }, 200);
   });
 }

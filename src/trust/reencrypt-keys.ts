@@ -14,6 +14,7 @@ const batch = maxWritesPerCommit - 20;
  */
 export async function reencryptKeys(
   context: Pick<TrustContext, 'store' | 'audit' | 'events' | 'keys'>,
+  reason: string,
   by: Principal,
 ): Promise<number> {
   const writes = await context.keys.reencrypt();
@@ -25,7 +26,7 @@ export async function reencryptKeys(
         action: 'key.reencrypt',
         outcome: 'allowed',
         actor: auditActor(by),
-        detail: { records: part.length },
+        detail: { records: part.length, reason },
       }),
       ...(await context.events.writes('key.reencrypted.v1', { records: part.length })),
     ]);

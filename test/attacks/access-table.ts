@@ -145,7 +145,7 @@ export const accessTable = (jwk: unknown): readonly Aimed[] => [
   operator('POST /v1/keys/pairwise/rotate', '/v1/keys/pairwise/rotate', reason),
   operator('GET /v1/keys', '/v1/keys'),
   operator('POST /v1/keys/rotate', '/v1/keys/rotate', { reason: 'mischief', compromised: true }),
-  operator('POST /v1/keys/reencrypt', '/v1/keys/reencrypt'),
+  operator('POST /v1/keys/reencrypt', '/v1/keys/reencrypt', { reason: 'mischief' }),
   provider('POST /v1/providers/{provider}/issuers', '/v1/providers/lodging/issuers', {
     issuer: 'https://evil.example',
     ...key(jwk),

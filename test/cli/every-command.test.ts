@@ -234,7 +234,7 @@ it('does everything that the management API can: each command calls it, each cal
   const pair = `${jwks}.new`;
   await text(`keys create --private ${pair}.jwk --public ${pair}.jwks.json`);
   await text('keys rotate --purposes agent-card --reason test');
-  expect(await text('keys reencrypt')).toMatch(/^records +0$/m);
+  expect(await text('keys reencrypt --reason test')).toMatch(/^records +0$/m);
   expect(await text('keys list')).toMatch(/agent-card +upcoming/);
 
   // Usage and money.

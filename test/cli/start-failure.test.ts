@@ -90,7 +90,7 @@ describe('a start that cannot work ends with what to do', () => {
     };
     const broker = await createBroker(loadConfig(both));
     await broker.listen();
-    expect(await cli(['keys', 'reencrypt', '--json'], { env: both })).toMatchObject({
+    expect(await cli(['keys', 'reencrypt', '--reason', 'test', '--json'], { env: both })).toMatchObject({
       code: 0,
       out: expect.stringContaining('"records":3') as string,
     });

@@ -5,7 +5,10 @@ import { decodeJwt } from 'jose';
 import { createInProcessBus } from '../../src/events/in-process/index.ts';
 import { eventTypes } from '../../src/events/json-schema.ts';
 import { type EventEnvelope, typeOf } from '../../src/events/port.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { sha256 } from '../../src/kernel/digest.ts';
+import { openMemoryStore } from '../../src/storage/memory/index.ts';
+import type { Store } from '../../src/storage/port.ts';
 import { type RunningBroker, runBroker } from '../support/broker-in-process.ts';
 import { call, cardFor, type Market, type MarketTenant, openMarket } from '../support/market.ts';
 import { clientAssertion, newParty } from '../support/party.ts';
@@ -22,10 +25,12 @@ describe('what the use cases report', { shuffle: false }, () => {
   let cardUrl: string;
   let card: Record<string, unknown>;
 
+  let store: Store;
   beforeAll(async () => {
     const bus = createInProcessBus({ log: silent });
     bus.subscribe('test', eventTypes, (event) => void heard.push(event));
-    broker = await runBroker({ bus });
+    store = openMemoryStore({ clock: systemClock });
+    broker = await runBroker({ bus, store });
     card = cardFor('http://127.0.0.1:9/rpc');
     const server = createServer((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(card));
@@ -337,6 +342,16 @@ describe('what the use cases report', { shuffle: false }, () => {
       ['1 key.rotated.v1', told(second, false)],
       ['2 key.rotated.v1', told(third, true)],
     ]);
+  });
+
+  it('a new master key', async () => {
+    // As an earlier version wrote it: encrypted by nobody knows which key.
+    const place = { partition: 'signing-keys', sort: 'pairwise-v1' };
+    const { key: _, ...unnamed } = (await store.get<{ readonly key: string }>(place))?.value ?? { key: '' };
+    await store.commit([{ op: 'put', ...place, value: unnamed }]);
+    for (let again = 0; again < 2; again++)
+      await operator('POST', '/v1/keys/reencrypt', { reason: 'Jane has left' });
+    expect(await story('key:encryption', 1)).toEqual([['1 key.reencrypted.v1', { records: 1 }]]);
   });
 
   async function revokedDelegation(tenant: MarketTenant): Promise<{ id: string; txn: string }> {

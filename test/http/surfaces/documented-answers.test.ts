@@ -101,6 +101,7 @@ const unknownMade = {
   deployment: 'no-such',
   event: 'no-such',
   delegation: 'no-such',
+  policy: 'no-such',
 };
 const wrongIds = Object.fromEntries(
   [...Object.keys(unknownIds), ...Object.keys(unknownMade), 'period', 'step'].map((name) => [
@@ -138,10 +139,11 @@ async function refusalsOf(operation: Operation): Promise<readonly number[]> {
   else {
     const type = valid.type ?? 'application/json';
     requests.push(
+      // First: what takes no body does not mind a broken one.
+      ...(operation.statuses.includes(412) ? [{ ...valid, headers: { 'if-match': '"another"' } }] : []),
       { ...valid, type, body: '{"broken":' },
       { ...valid, type, body: `"${'x'.repeat(2 << 20)}"` },
       { ...valid, type: 'application/x-www-form-urlencoded', body: 'a=b' },
-      ...(operation.statuses.includes(412) ? [{ ...valid, headers: { 'if-match': '"another"' } }] : []),
       ...(isReport ? [valid, { ...valid, token: world.market.token }] : []),
     );
   }

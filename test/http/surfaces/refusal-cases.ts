@@ -290,4 +290,18 @@ export const cases: readonly Case[] = [
     () => ({ id: 'a', card: cardFor('https://a.example') }),
   ],
   ['earlier_period_open', 'a month before the one before it', 'POST', 'later', () => ({ early: true })],
+  [
+    'policy_exists',
+    'the id of another policy of the same owner',
+    'POST',
+    '/v1/policies',
+    () => ({ id: 'one-hop', text: 'permit(principal, action, resource);' }),
+  ],
+  [
+    'policy_invalid',
+    'a text that is no policy',
+    'POST',
+    '/v1/policies',
+    () => ({ id: 'other', text: 'forbid everything;' }),
+  ],
 ];
