@@ -234,15 +234,9 @@ export function createTrust(deps: TrustDeps): Trust {
     listPairwiseSecrets: () => deps.keys.listPairwiseSecrets(),
     rotateKeys: (rotation, by) => rotateKeys(context, rotation, by),
     listKeys: () => deps.keys.list(),
-<<<<<<< HEAD
-    reencryptKeys: (by) => reencryptKeys(context, by),
+    reencryptKeys: (reason, by) => reencryptKeys(context, reason, by),
     watchKeys: (maxAgeMs) => {
       const stopKeeping = keepKeys(deps.log, async () => {
-=======
-    reencryptKeys: (reason, by) => reencryptKeys(context, reason, by),
-    watchKeys: (maxAgeMs) =>
-      keepKeys(deps.log, async () => {
->>>>>>> c75c48c (fix(trust): to encrypt keys anew takes a reason, as every change of keys; refusals of policies are in the maps of surfaces)
         await deps.keys.refresh();
         await rotateOldKeys(context, maxAgeMs);
       });
