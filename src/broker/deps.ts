@@ -17,7 +17,10 @@ export interface GatewayDeps {
   readonly outbound: Pick<Outbound, 'pool'>;
   readonly audit: Audit;
   readonly brokerUrl: string;
-  readonly trust: Pick<Trust, 'verifyCallToken' | 'checkStanding' | 'upstreamToken' | 'dpop'>;
+  readonly trust: Pick<
+    Trust,
+    'verifyCallToken' | 'checkStanding' | 'upstreamToken' | 'forgetUpstreamToken' | 'dpop'
+  >;
   readonly billing: Pick<Billing, 'observe'>;
   /** 0 up to, not including, 1: picks among equal deployments. */
   readonly random: () => number;

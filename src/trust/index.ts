@@ -144,6 +144,8 @@ export interface Trust {
   checkStanding(call: CallContext): Promise<Result<Standing, StandingProblem>>;
   /** Throws `UpstreamTokenError`. */
   upstreamToken(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken>;
+  /** The agent refused it. */
+  forgetUpstreamToken(call: CallContext, deployment: Deployment): void;
   findDelegation(id: string): Promise<Delegation | undefined>;
   /** What the caller may see of one chain of calls. */
   listDelegations(txn: string, page: PageRequest, by: Principal): Promise<DelegationPage>;
@@ -223,6 +225,7 @@ export function createTrust(deps: TrustDeps): Trust {
     dpop: context.dpop,
     checkStanding: (call) => checkChain(context, call.delegation),
     upstreamToken: (call, standing, deployment) => upstreamTokens.get(call, standing, deployment),
+    forgetUpstreamToken: (call, deployment) => upstreamTokens.forget(call, deployment),
     findDelegation: (id) => repository.delegation(id),
     listDelegations: (txn, page, by) => listDelegations(context, txn, page, by),
     readDelegation: (id, by) => readDelegation(context, id, by),

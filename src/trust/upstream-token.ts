@@ -44,7 +44,6 @@ function userOf({ claims }: Delegation): KnownUser {
  * re-issued is an ID-JAG, and that server's token is what the agent gets. Throws {@link UpstreamTokenError}.
  */
 export function createUpstreamTokens(context: TrustContext) {
-  const signingKeyId = () => context.keys.signingKey().keyId;
   const cache = new BoundedCache<Cached>(20_000);
   const servers = createAuthorizationServers(context);
 
@@ -131,20 +130,22 @@ export function createUpstreamTokens(context: TrustContext) {
     );
   }
 
+  /** After a rotation because of a compromise, what the key before has signed is of no use. */
+  function cacheKey({ delegation }: CallContext, deployment: Deployment): string {
+    const { id, resource, authorizationServer, brokerClientId } = deployment;
+    const { keyId } = context.keys.signingKey();
+    return [delegation.id, id, resource, authorizationServer, brokerClientId, keyId].join(' ');
+  }
+
   return {
+    /** The agent did not take it: its provider's server may have ended it, and gives another to the next call. */
+    forget(call: CallContext, deployment: Deployment): void {
+      if (deployment.authorizationServer !== undefined) cache.delete(cacheKey(call, deployment));
+    },
     get(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken> {
       const now = epochSeconds(context.clock);
-      // After a rotation because of a compromise, what the key before has signed is of no use.
-      const { id, resource, authorizationServer, brokerClientId, awsSessionTags } = deployment;
-      const key = [
-        call.delegation.id,
-        id,
-        resource,
-        authorizationServer,
-        brokerClientId,
-        awsSessionTags,
-        signingKeyId(),
-      ].join(' ');
+      const { authorizationServer } = deployment;
+      const key = cacheKey(call, deployment);
       const cached = cache.get(key);
       if (cached !== undefined && cached.useUntil > now) return cached.token;
       const token =

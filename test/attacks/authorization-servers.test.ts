@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openLine, say } from '../support/a2a.ts';
+import { answer } from '../support/agent.ts';
 import { call } from '../support/market.ts';
 import { newParty } from '../support/party.ts';
 import { latestAudit } from './audit.ts';
@@ -137,6 +138,21 @@ describe('an authorization server that means harm', () => {
     const form = new URLSearchParams(server.asked.at(-1)?.body);
     for (const name of ['assertion', 'client_assertion'])
       expect(claimsOf(form.get(name) ?? '')['aud']).toBe(server.issuer);
+  });
+
+  it('may end a token: the next call gets another', async () => {
+    let given = 0;
+    answerWell({
+      '/token': (response) => json(response, { access_token: `theirs-${++given}`, token_type: 'Bearer' }),
+    });
+    const line = await openLine(stage.market, stage.acme);
+    stage.agent.on((received) => {
+      if (received.headers.authorization === 'Bearer theirs-1') received.response.writeHead(401).end();
+      else answer(received, { message: { messageId: 'a', role: 'ROLE_AGENT', parts: [] } });
+    });
+    const statuses = [];
+    for (let time = 0; time < 3; time++) statuses.push((await line.call('SendMessage', say('hi'))).status);
+    expect([statuses, given]).toEqual([[502, 200, 200], 2]);
   });
 
   it.each([

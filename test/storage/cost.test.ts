@@ -14,6 +14,7 @@ import { dynamoDbEndpoint } from '../support/dynamodb.ts';
 import { type Meter, meterClient, type Units } from '../support/dynamodb-meter.ts';
 import { newTable, testClient, type TestTable } from '../support/dynamodb-table.ts';
 import { call, type Market, type MarketTenant, openMarket } from '../support/market.ts';
+import { clientAssertion } from '../support/party.ts';
 
 const times = 10;
 
@@ -86,6 +87,28 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
 
     it('for a token exchange', async () => {
       expect(judge('token exchange', await unitsOf(() => market.callToken(acme)))).toBe(asDocumented);
+    });
+
+    it('for a JWT grant', async () => {
+      const redeem = async () => {
+        const now = Math.floor(Date.now() / 1000);
+        const claims = { iss: acme.issuer, sub: 'user-1', aud: market.url, client_id: acme.clientId };
+        const response = await fetch(`${market.url}/oauth/token`, {
+          method: 'POST',
+          body: new URLSearchParams({
+            grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+            assertion: await acme.idp.sign(
+              { ...claims, jti: randomUUID(), iat: now, exp: now + 300 },
+              { typ: 'oauth-id-jag+jwt' },
+            ),
+            audience: market.agent,
+            client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+            client_assertion: await clientAssertion(acme.client, acme.clientId, market.url),
+          }),
+        });
+        expect(response.status).toBe(200);
+      };
+      expect(judge('assertion that is redeemed (JWT grant)', await unitsOf(redeem))).toBe(asDocumented);
     });
 
     it('for what nothing was read for lately', async () => {
@@ -216,7 +239,7 @@ describe.skipIf(dynamoDbEndpoint === undefined || process.env['DYNAMODB_ENDPOINT
     });
 
     it('is all that the documentation speaks of', () => {
-      expect(limits.size).toBe(12);
+      expect(limits.size).toBe(13);
     });
   },
 );
