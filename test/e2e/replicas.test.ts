@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/kernel/digest.ts';
 import { openLine, type RpcAnswer, say } from '../support/a2a.ts';
 import { answer, scriptedAgent, type ScriptedAgent, task } from '../support/agent.ts';
 import { operatorToken } from '../support/broker-process.ts';
@@ -178,6 +180,35 @@ describe.skipIf(dynamoDbEndpoint === undefined)('two replicas on one table', () 
       await call(onA, 'POST', `/v1/agreements/${agreement}/revoke`, { reason: 'test' });
       await inForce(ask, '403 AGREEMENT_REVOKED');
       expect((await ask()).reason).toBe('AGREEMENT_REVOKED');
+    }, 60_000);
+
+    it('one delegation, one user, one management token', async () => {
+      const [acme, globex] = [await newTenant(), await newTenant()];
+      const token = await onA.callToken(acme);
+      const calls = [await warmLine(acme, token), await warmLine(globex, await onA.callToken(globex))];
+      const management = await onA.providerToken();
+      const readUsage = () =>
+        fetch(`${onB.url}/v1/usage?groupBy=meter`, { headers: { authorization: `Bearer ${management}` } });
+      expect((await readUsage()).status).toBe(200);
+
+      const delegation = sha256(String(decodeJwt(token).jti));
+      await call(onA, 'POST', `/v1/delegations/${delegation}/revoke`, { reason: 'test' });
+      const user = { issuer: globex.issuer, subject: 'user-1', reason: 'test' };
+      await call(onA, 'POST', `/v1/tenants/${globex.id}/users/block`, user);
+      const revoked = await fetch(`${onA.url}/oauth/revoke`, {
+        method: 'POST',
+        body: new URLSearchParams({
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+          client_assertion: await clientAssertion(onA.providerClient, onA.providerClientId, onA.issuer),
+          token: management,
+        }),
+      });
+      expect(revoked.status).toBe(200);
+      await Promise.all([
+        ...calls.map((ask) => inForce(ask, '403 TENANT_CONTEXT_INVALID')),
+        inForce(readUsage, '401 undefined'),
+        inForce(() => onB.exchange(globex), '400 invalid_request'),
+      ]);
     }, 60_000);
 
     it('a signing key that is compromised; the next one is taken by then', async () => {
