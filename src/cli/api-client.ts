@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../kernel/json.ts';
+import type { DpopKey } from '../kit/index.ts';
 import { Failure, systemCode } from './failure.ts';
 import { refusal } from './refusal.ts';
 
@@ -37,8 +38,16 @@ const defaultTimeoutMs = 30_000;
 export function createApiClient(connection: {
   readonly broker: string;
   readonly token: string | undefined;
+  /** The key to which the token is bound (RFC 9449). */
+  readonly dpop?: DpopKey | undefined;
 }): ApiClient {
-  const { broker, token } = connection;
+  const { broker, token, dpop } = connection;
+
+  async function authorization(method: string, url: string): Promise<Readonly<Record<string, string>>> {
+    if (token === undefined) return {};
+    if (dpop === undefined) return { Authorization: `Bearer ${token}` };
+    return { Authorization: `DPoP ${token}`, DPoP: await dpop.proof({ method, url, accessToken: token }) };
+  }
 
   async function request({
     method = 'GET',
@@ -54,11 +63,21 @@ export function createApiClient(connection: {
     const search = parameters.length === 0 ? '' : `?${new URLSearchParams(parameters).toString()}`;
     const headers = {
       Accept: 'application/json, application/problem+json',
-      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'Content-Type': contentType }),
     };
-    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const { status, text } = await exchange(`${broker}${path}${search}`, init, timeoutMs);
+    const url = `${broker}${path}${search}`;
+    const send = async () => {
+      const init = {
+        method,
+        headers: { ...headers, ...(await authorization(method, url)) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      };
+      return exchange(url, init, timeoutMs);
+    };
+    let answer = await send();
+    // Refused before anything was done: with the nonce that came along it may be sent again.
+    if (answer.status === 401 && dpop?.learn(url, answer.nonce) === true) answer = await send();
+    const { status, text } = answer;
     const parsed = parseJson(text);
     if (status >= 400) throw refusal(status, parsed, broker, token !== undefined);
     if (status >= 300 || parsed === undefined)
@@ -110,7 +129,7 @@ async function exchange(
   url: string,
   init: RequestInit,
   timeoutMs: number,
-): Promise<{ status: number; text: string }> {
+): Promise<{ status: number; text: string; nonce: string | null }> {
   try {
     // A redirect would carry the token to an address that nobody configured.
     const response = await fetch(url, {
@@ -118,7 +137,11 @@ async function exchange(
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     });
-    return { status: response.status, text: await response.text() };
+    return {
+      status: response.status,
+      text: await response.text(),
+      nonce: response.headers.get('DPoP-Nonce'),
+    };
   } catch (error) {
     const { origin } = new URL(url);
     throw new Failure('unreachable', `There is no answer from ${origin}: ${whyNot(error, timeoutMs)}.`, {

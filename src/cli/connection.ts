@@ -1,12 +1,15 @@
 import { type ApiClient, createApiClient } from './api-client.ts';
+import { createDpopKey } from '../kit/index.ts';
 import { Failure } from './failure.ts';
 import type { CliIo } from './io.ts';
 import { dataDirOf, readOperatorTokenFile } from './operator-token-file.ts';
 import { asSecret, readSecret } from './read-input.ts';
+import { readPrivateKey } from './read-private-key.ts';
 
 export interface ConnectionOptions {
   readonly broker?: string;
   readonly tokenFile?: string;
+  readonly dpop?: string;
   readonly json?: boolean;
 }
 
@@ -19,12 +22,25 @@ export const defaultBroker = 'http://localhost:8080';
 
 /**
  * The management API of the broker that is meant: `--broker`, else BROKER_URL; as whom: `--token-file`, else
- * BROKER_OPERATOR_TOKEN, else the data directory's own file. Throws `usage`.
+ * BROKER_OPERATOR_TOKEN, else the data directory's own file; `--dpop` for a token that is bound to a key. Throws `usage`.
  */
 export async function connect(io: CliIo, options: ConnectionOptions): Promise<ApiClient> {
   const broker = brokerAddress(io, options.broker);
+  if (options.dpop !== undefined && options.tokenFile === undefined)
+    throw new Failure(
+      'usage',
+      '--dpop is the key of a token that is bound to it: --token-file names that token.',
+    );
   const token = await findToken(io, broker, options);
-  return createApiClient({ broker: token === undefined ? broker : confidentialAddress(broker), token });
+  const dpop =
+    options.dpop === undefined
+      ? undefined
+      : createDpopKey({ privateKey: await readPrivateKey(io, options.dpop) });
+  return createApiClient({
+    broker: token === undefined ? broker : confidentialAddress(broker),
+    token,
+    dpop,
+  });
 }
 
 /** An origin. Throws `usage`. */

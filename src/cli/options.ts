@@ -30,10 +30,12 @@ export function withBroker(command: Command): Command {
 /** For commands that call the management API. */
 export function withConnection(command: Command): Command {
   return grouped(withBroker(command), optionGroups.connection, (own) =>
-    own.option(
-      '--token-file <path>',
-      'file with the bearer token, - for stdin (default: BROKER_OPERATOR_TOKEN, else operator.token in BROKER_DATA_DIR)',
-    ),
+    own
+      .option(
+        '--token-file <path>',
+        'file with the bearer token, - for stdin (default: BROKER_OPERATOR_TOKEN, else operator.token in BROKER_DATA_DIR)',
+      )
+      .option('--dpop <path>', 'file with the private key (JWK) to which that token is bound'),
   );
 }
 

@@ -235,6 +235,22 @@ describe('token … --dpop', () => {
     expect((await ask({ authorization: `Bearer ${token}` })).status).toBe(401);
   });
 
+  it('gets a token for the management API, which other commands use with the key and not without', async () => {
+    const holder = await newParty();
+    const dpop = await story.keyFile(holder);
+    const { market } = story;
+    const asProvider = `--client-id ${market.providerClientId} --key ${await story.keyFile(market.providerClient)}`;
+    const got = await run(`token client-credentials ${asProvider} --dpop ${dpop}`);
+    const tokenFile = await story.file('bound-api.txt', got.out);
+    const bound = await run(`usage show --token-file ${tokenFile} --dpop ${dpop}`);
+    expect([bound.code, bound.err]).toEqual([0, '']);
+    expect(await run(`usage show --token-file ${tokenFile}`)).toMatchObject({ code: 3 });
+    expect(await run(`usage show --dpop ${dpop}`)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--token-file') as string,
+    });
+  });
+
   it('puts a nonce into a proof, and prints JSON when asked', async () => {
     const dpop = await story.keyFile(await newParty());
     const line = `token proof --dpop ${dpop} --url ${story.broker.url}/oauth/token --nonce abc --json`;
