@@ -48,11 +48,7 @@ async function externalTenantOf(
   claims: JsonObject,
 ): Promise<string | undefined> {
   const found =
-    mapping.kind === 'claim'
-      ? Object.hasOwn(claims, mapping.claim)
-        ? claims[mapping.claim]
-        : undefined
-      : await evaluateMapping(mapping.expression, claims);
+    mapping.kind === 'claim' ? claims[mapping.claim] : await evaluateMapping(mapping.expression, claims);
   const isUsable = typeof found === 'string' && found !== '' && found.length <= maxExternalIdLength;
   return isUsable ? found : undefined;
 }
