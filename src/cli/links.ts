@@ -29,7 +29,7 @@ export function addLinkCommands(program: Command, io: CliIo): void {
     .description('Issuers that serve many tenants, and for which of them they speak: the tenant’s side.');
 
   withExamples(
-    withPaging(links.command('list').argument('<tenant>'))
+    withPaging(links.command('list').argument('<tenant>', 'its id'))
       .description('Lists the issuers that a tenant agreed to.')
       .action((tenant: string, options: PagingOptions) =>
         showList(io, options, { path: apiPath('v1', 'tenants', tenant, 'links') }, columns),
@@ -37,7 +37,7 @@ export function addLinkCommands(program: Command, io: CliIo): void {
     'links list acme',
   );
   withExamples(
-    withBody(links.command('add').argument('<tenant>'))
+    withBody(links.command('add').argument('<tenant>', 'its id'))
       .description(
         'Agrees that an issuer speaks for a tenant under an external id. It holds when the issuer’s owner says the same; as the ' +
           'operator you say both.',
@@ -51,7 +51,9 @@ export function addLinkCommands(program: Command, io: CliIo): void {
     'links add acme --issuer https://login.platform.example --external-id org-4711',
   );
   withExamples(
-    withConnection(links.command('remove').argument('<tenant>').argument('<id>', 'from `links list`'))
+    withConnection(
+      links.command('remove').argument('<tenant>', 'its id').argument('<id>', 'from `links list`'),
+    )
       .description('Lets an issuer speak for a tenant no longer, at once.')
       .action((tenant: string, id: string, options: ConnectionOptions) =>
         showOne(io, options, { method: 'DELETE', path: apiPath('v1', 'tenants', tenant, 'links', id) }),

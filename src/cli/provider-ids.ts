@@ -19,18 +19,19 @@ export function addProviderIdCommands(providers: Command, io: CliIo): void {
     apiPath('v1', 'providers', provider, kind, ...rest);
 
   withExamples(
-    withPaging(providers.command('tenants').argument('<provider>'))
+    withPaging(providers.command('tenants').argument('<provider>', 'its id'))
       .description('Lists under which ids a provider knows tenants.')
       .action((provider: string, options: PagingOptions) =>
         showList(io, options, { path: path(provider, 'tenant-links') }, columns),
       ),
     'providers tenants skyways',
   );
-  for (const { noun, kind, argument, option, member, claim } of [
+  for (const { noun, kind, argument, what, option, member, claim } of [
     {
       noun: 'tenant',
       kind: 'tenant-links',
       argument: 'tenant',
+      what: 'its id',
       option: '--aud-tenant <id>',
       member: 'audTenant',
       claim: 'aud_tenant',
@@ -39,6 +40,7 @@ export function addProviderIdCommands(providers: Command, io: CliIo): void {
       noun: 'user',
       kind: 'user-links',
       argument: 'sub',
+      what: 'the user’s pairwise subject at the provider, `sub` of its tokens',
       option: '--aud-sub <id>',
       member: 'audSub',
       claim: 'aud_sub',
@@ -46,7 +48,7 @@ export function addProviderIdCommands(providers: Command, io: CliIo): void {
   ] as const) {
     const example = `skyways ${noun === 'tenant' ? 'acme' : 'v1.3hK…'}`;
     const place = (name: string) =>
-      providers.command(`${name}-${noun}`).argument('<provider>').argument(`<${argument}>`);
+      providers.command(`${name}-${noun}`).argument('<provider>', 'its id').argument(`<${argument}>`, what);
     withExamples(
       withConnection(place('link'))
         .description(

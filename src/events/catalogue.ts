@@ -59,8 +59,8 @@ const subscription = { subscription: id, tenant: id, agent: id.describe('provide
 const ofSubscription = (data: { readonly tenant: string; readonly agent: string }) =>
   `subscription:${data.tenant}/${data.agent}`;
 
-const blockedUser = { tenant: id, user: id.describe('As the API names it; not who it is') };
-const ofBlockedUser = (data: { readonly user: string }) => `user:${data.user}`;
+const blockedUser = { tenant: id, blocked: id.describe('As the API names it; not who it is') };
+const ofBlockedUser = (data: { readonly blocked: string }) => `blocked-user:${data.blocked}`;
 
 const issuer = { issuer: id.describe('Of the trust record'), owner: party };
 const ofIssuer = (data: { readonly issuer: string }) => `issuer:${data.issuer}`;
@@ -73,7 +73,7 @@ const ofLinkedUser = (data: { readonly provider: string; readonly sub: string })
   `user:${data.provider}/${data.sub}`;
 
 const tenantLink = { link: id, tenant: id };
-const ofTenantLink = (data: { readonly link: string }) => `tenant-link:${data.link}`;
+const ofTenantLink = (data: { readonly link: string }) => `link:${data.link}`;
 
 const client = { client: id, owner: party };
 const ofClient = (data: { readonly client: string }) => `client:${data.client}`;
@@ -128,12 +128,12 @@ export const catalogue = {
   'account.unlinked.v1': event('A provider’s own id for a tenant is gone', account, ofAccount),
   'user.linked.v1': event('A provider knows a user under an id of its own', linkedUser, ofLinkedUser),
   'user.unlinked.v1': event('A provider’s own id for a user is gone', linkedUser, ofLinkedUser),
-  'tenant-link.made.v1': event(
+  'link.made.v1': event(
     'One side, or both, said which tenant an external id of an issuer is',
     { ...tenantLink, state: z.enum(['waiting', 'active']) },
     ofTenantLink,
   ),
-  'tenant-link.removed.v1': event('An issuer does not speak for a tenant any more', tenantLink, ofTenantLink),
+  'link.removed.v1': event('An issuer does not speak for a tenant any more', tenantLink, ofTenantLink),
   'issuer.claimed.v1': event('A party says that an issuer is its own; nothing is proven', issuer, ofIssuer),
   'issuer.verified.v1': event('A party’s issuer is proven, and waits for the operator', issuer, ofIssuer),
   'issuer.changed.v1': event('An issuer’s keys, algorithms, audience or expiry changed', issuer, ofIssuer),
@@ -190,10 +190,10 @@ export const catalogue = {
     () => 'key:encryption',
   ),
 
-  'pairwise-secret.rotated.v1': event(
+  'pairwise.rotated.v1': event(
     'Users who are new at a provider get subjects of another version',
     { version: z.int(), activeFrom: instant.describe('From then on') },
-    () => 'pairwise-secret:broker',
+    () => 'pairwise:broker',
   ),
 
   'meter.defined.v1': onlyEvent(

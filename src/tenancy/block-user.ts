@@ -29,7 +29,7 @@ export async function blockUser(
       ? []
       : [context.repository.replaceTenant({ ...owner.value, blocksUsers: true }, owner.version)]),
     ...context.audit.writes({ ...entry(blocked, by), action: 'user.block', reason }),
-    ...(await context.events.writes('user.blocked.v1', { tenant, user: id })),
+    ...(await context.events.writes('user.blocked.v1', { tenant, blocked: id })),
   ]);
   if (!commit.ok) throw changedMeanwhile();
   return blocked;
@@ -49,7 +49,7 @@ export async function unblockUser(
   const commit = await context.repository.commit([
     context.repository.deleteBlockedUser(value, record.version),
     ...context.audit.writes({ ...entry(value, by), action: 'user.unblock', reason }),
-    ...(await context.events.writes('user.unblocked.v1', { tenant, user: value.id })),
+    ...(await context.events.writes('user.unblocked.v1', { tenant, blocked: value.id })),
   ]);
   if (!commit.ok) throw changedMeanwhile();
   return value;

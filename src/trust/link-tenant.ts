@@ -80,7 +80,7 @@ async function save(
   const commit = await context.links.commit([
     ...missing.map((side) => context.links.insert(side, link)),
     ...reportOf(context, 'tenant-link.make', link, by),
-    ...(await context.events.writes('tenant-link.made.v1', {
+    ...(await context.events.writes('link.made.v1', {
       link: link.id,
       tenant: link.tenant,
       state: status,
@@ -112,7 +112,7 @@ export async function unlink(
     context.links.remove(side, found),
     ...(removesBoth && other !== undefined ? [context.links.remove(otherSide, other)] : []),
     ...reportOf(context, 'tenant-link.remove', found.value, by),
-    ...(await context.events.writes('tenant-link.removed.v1', { link: id, tenant: found.value.tenant })),
+    ...(await context.events.writes('link.removed.v1', { link: id, tenant: found.value.tenant })),
   ]);
   if (!commit.ok) throw new Fault('conflict', 'The link was changed by somebody else at the same time.');
   return { ...found.value, status: 'waiting' };

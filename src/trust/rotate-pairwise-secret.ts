@@ -35,7 +35,7 @@ export async function rotatePairwiseSecret(
       actor: auditActor(by),
       detail: { version, activeFrom: instant(activeFrom), reason },
     }),
-    ...(await context.events.writes('pairwise-secret.rotated.v1', {
+    ...(await context.events.writes('pairwise.rotated.v1', {
       version,
       activeFrom: instant(activeFrom),
     })),

@@ -271,11 +271,8 @@ describe('what the use cases report', { shuffle: false }, () => {
       ['2 user.unlinked.v1', seen],
     ]);
     await operator('POST', '/v1/keys/pairwise/rotate', { reason: 'Jane says so' });
-    expect(await story('pairwise-secret:broker', 1)).toEqual([
-      [
-        '1 pairwise-secret.rotated.v1',
-        { version: 2, activeFrom: expect.stringMatching(/^\d{4}-.*Z$/) as string },
-      ],
+    expect(await story('pairwise:broker', 1)).toEqual([
+      ['1 pairwise.rotated.v1', { version: 2, activeFrom: expect.stringMatching(/^\d{4}-.*Z$/) as string }],
     ]);
     const platform = 'https://login.platform.example';
     const { jwks } = await newParty();
@@ -286,9 +283,9 @@ describe('what the use cases report', { shuffle: false }, () => {
     });
     await operator('DELETE', `/v1/tenants/passenger/links/${link}`);
     const linked = { link, tenant: 'passenger' };
-    expect(await story(`tenant-link:${link}`, 2)).toEqual([
-      ['1 tenant-link.made.v1', { ...linked, state: 'active' }],
-      ['2 tenant-link.removed.v1', linked],
+    expect(await story(`link:${link}`, 2)).toEqual([
+      ['1 link.made.v1', { ...linked, state: 'active' }],
+      ['2 link.removed.v1', linked],
     ]);
     await site.close();
   });
@@ -391,8 +388,8 @@ describe('what the use cases report', { shuffle: false }, () => {
     const blocked = await operator('POST', '/v1/tenants/acme/users/block', jane);
     await operator('POST', '/v1/tenants/acme/users/block', jane);
     await operator('POST', '/v1/tenants/acme/users/unblock', jane);
-    const told = { tenant: 'acme', user: blocked['id'] };
-    expect(await story(`user:${String(blocked['id'])}`, 2)).toEqual([
+    const told = { tenant: 'acme', blocked: blocked['id'] };
+    expect(await story(`blocked-user:${String(blocked['id'])}`, 2)).toEqual([
       ['1 user.blocked.v1', told],
       ['2 user.unblocked.v1', told],
     ]);
