@@ -110,6 +110,9 @@ const wrongIds = Object.fromEntries(
   ]),
 );
 
+/** What removes something takes no body, and so does not mind a wrong one. */
+const safeIds = ({ method }: Operation) => (method === 'DELETE' ? { ...unknownIds, ...unknownMade } : {});
+
 /** Every way to be refused by the layers and by the route; nothing here may succeed in changing something. */
 async function refusalsOf(operation: Operation): Promise<readonly number[]> {
   const isReport = operation.path === '/v1/usage/events';
@@ -139,9 +142,8 @@ async function refusalsOf(operation: Operation): Promise<readonly number[]> {
   else {
     const type = valid.type ?? 'application/json';
     requests.push(
-      // First: what takes no body does not mind a broken one.
       ...(operation.statuses.includes(412) ? [{ ...valid, headers: { 'if-match': '"another"' } }] : []),
-      { ...valid, type, body: '{"broken":' },
+      { ...valid, ids: safeIds(operation), type, body: '{"broken":' },
       { ...valid, type, body: `"${'x'.repeat(2 << 20)}"` },
       { ...valid, type: 'application/x-www-form-urlencoded', body: 'a=b' },
       ...(isReport ? [valid, { ...valid, token: world.market.token }] : []),
@@ -163,7 +165,8 @@ async function idempotencyRefusals(operation: Operation): Promise<readonly numbe
   const type = 'application/json';
   const [used, running] = [`used-${operation.name}`, `running-${operation.name}`].map(sha256);
   const body = '{"refused":true}';
-  const path = world.pathOf(operation);
+  const ids = safeIds(operation);
+  const path = world.pathOf(operation, ids);
   await world.store.commit([
     {
       op: 'put',
@@ -173,7 +176,7 @@ async function idempotencyRefusals(operation: Operation): Promise<readonly numbe
     },
   ]);
   const withKey = (key: string | undefined, text: string) =>
-    send(operation, { token, type, body: text, headers: { 'idempotency-key': key ?? '' } });
+    send(operation, { token, ids, type, body: text, headers: { 'idempotency-key': key ?? '' } });
   return [await withKey(used, body), await withKey(used, '{"other":1}'), await withKey(running, body)];
 }
 

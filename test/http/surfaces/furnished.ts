@@ -84,6 +84,9 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     id: 'one-hop',
     text: 'forbid(principal, action, resource) when { context.depth > 4 };',
   });
+  await call(market, 'PUT', '/v1/providers/skyways/tenant-links/acme', { audTenant: 'acme-at-skyways' });
+  const sub = String(decodeJwt(line.token).sub);
+  await call(market, 'PUT', `/v1/providers/skyways/user-links/${sub}`, { audSub: 'user-at-skyways' });
   const first = async (path: string) => (await itemsOf(market, path))[0]?.['id'] ?? '';
   const ids: Readonly<Record<string, string>> = {
     provider: 'skyways',
@@ -100,7 +103,7 @@ export async function furnish(clock: Clock = systemClock): Promise<Furnished> {
     step: 'enable',
     event: 'evt_unknown',
     link: 'unknown',
-    sub: String(decodeJwt(line.token).sub),
+    sub,
     '/v1/invoices/{id}': await first('/v1/invoices'),
     '/v1/settlements/{id}': await first('/v1/settlements'),
   };
