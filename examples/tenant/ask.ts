@@ -48,14 +48,25 @@ if (values.registration) {
   });
 } else {
   try {
-    writeLine({ answer: await ask() });
+    const answer = await ask();
+    writeLine({ answer });
+    // The agent answered, and what it was asked for did not come about.
+    if (answer.task.status.state === 'TASK_STATE_FAILED') process.exitCode = 4;
   } catch (error) {
     writeLine({ refused: refusalOf(error) });
     process.exitCode = 3;
   }
 }
 
-async function ask(): Promise<unknown> {
+interface Answer {
+  readonly user: string;
+  readonly tenant: string;
+  readonly agent: string;
+  readonly taskId: string;
+  readonly task: { readonly status: { readonly state: string } };
+}
+
+async function ask(): Promise<Answer> {
   const { user: username, password } = values;
   if ((values.text === undefined) === (values.task === undefined))
     stop('Give exactly one of --text QUESTION and --task ID.');
@@ -75,7 +86,7 @@ async function ask(): Promise<unknown> {
       ? await remote.sendMessage(request(values.text ?? ''))
       : await remote.getTask(GetTaskRequest.fromJSON({ id: values.task }));
   if (!('status' in result)) throw new Error('The agent answered without a task.');
-  return { user: username, tenant, agent, taskId: result.id, task: Task.toJSON(result) };
+  return { user: username, tenant, agent, taskId: result.id, task: Task.toJSON(result) as Answer['task'] };
 }
 
 /** `code` is OAuth's or A2A's own word for it. */

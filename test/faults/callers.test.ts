@@ -112,7 +112,8 @@ describe('callers that never read', () => {
       )
       .toBe(true);
     expect(written).toBeLessThan((streams * offered) / 4);
-    expect(residentBytes(broker.pid) - before).toBeLessThan(100 << 20);
+    // With what passed through and is not collected yet, which differs between versions of node: kept would be 1.3 GB.
+    expect(residentBytes(broker.pid) - before).toBeLessThan((streams * offered) / 8);
     await expectHealth();
   }, 45_000);
 });
