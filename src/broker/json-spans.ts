@@ -46,11 +46,13 @@ function endOfValue(text: string, start: number): number {
   }
 }
 
+/** By searching, not by walking: texts are long, and quotes in them few. */
 function endOfString(text: string, start: number): number {
-  for (let at = start + 1; ; at++) {
-    const char = text.charCodeAt(at);
-    if (char === 0x5c) at++;
-    else if (char === 0x22) return at + 1;
+  for (let quote = text.indexOf('"', start + 1); ; quote = text.indexOf('"', quote + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(quote - 1 - escapes) === 0x5c) escapes++;
+    // An even number of backslashes are backslashes; the opening quote ends the search.
+    if (escapes % 2 === 0) return quote + 1;
   }
 }
 

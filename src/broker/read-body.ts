@@ -18,6 +18,7 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let isWhole = false;
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > maxRequestBytes) {
@@ -27,12 +28,15 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
       } else chunks.push(chunk);
     });
     request.on('end', () => {
+      isWhole = true;
       const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes);
       if (isUtf8(body)) resolve(body);
       else reject(new Refusal('PARSE_ERROR', { message: 'The body is not UTF-8.' }));
     });
-    // After `end` this changes nothing.
-    request.on('close', () => reject(cutOff()));
+    // Every request closes: an error that nobody gets would cost each of them its stack trace.
+    request.on('close', () => {
+      if (!isWhole) reject(cutOff());
+    });
   });
 }
 
