@@ -39,7 +39,9 @@ export function idempotency(deps: { readonly store: Store; readonly clock: Clock
     // Nobody can choose a name under which somebody else's answers are kept.
     const caller = principal.kind === 'operator' ? ['operator'] : ['client', principal.clientId];
     const place = { partition: `idempotency#${sha256(lengthPrefixed(...caller, key))}`, sort: 'answer' };
-    const request = sha256(lengthPrefixed(c.req.method, c.req.path, await c.req.text()));
+    // The query says whose a thing is, where a name alone does not.
+    const address = c.req.path + new URL(c.req.url).search;
+    const request = sha256(lengthPrefixed(c.req.method, address, await c.req.text()));
     const expiry = (seconds: number) => epochSeconds(deps.clock) + seconds;
 
     const claimed = await deps.store.commit([

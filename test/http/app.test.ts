@@ -216,6 +216,19 @@ describe('Idempotency-Key', () => {
     expect(made).toBe(1);
   });
 
+  it('refuses the key for another query: there it says whose a thing is', async () => {
+    const of = (owner: string) =>
+      app.request(`/v1/things?owner=${owner}`, {
+        method: 'POST',
+        body: '{"name":"a"}',
+        headers: { ...operator, ...json, 'Idempotency-Key': 'k1' },
+      });
+    expect((await of('tenant:acme')).status).toBe(201);
+    expect((await of('tenant:globex')).status).toBe(422);
+    expect((await of('tenant:acme')).headers.get('idempotent-replayed')).toBe('true');
+    expect(made).toBe(1);
+  });
+
   it('repeats a refusal too, but lets a failure of ours be tried again', async () => {
     expect((await keyed('k1', '{"name":"taken"}')).status).toBe(409);
     expect((await keyed('k1', '{"name":"taken"}')).headers.get('idempotent-replayed')).toBe('true');
