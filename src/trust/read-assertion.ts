@@ -1,5 +1,5 @@
 import { lengthPrefixed, sha256 } from '../kernel/digest.ts';
-import { asText, type JsonObject } from '../kernel/json.ts';
+import { asText } from '../kernel/json.ts';
 import type { TrustContext } from './deps.ts';
 import type { DpopProof } from './dpop-proof.ts';
 import { OAuthRefusal } from './errors.ts';
@@ -11,14 +11,9 @@ import { isSoleAudience, refusedToken, type TokenRules, verifyFromIssuer } from 
 
 /** Of an assertion; it is to be used at once. */
 const maxAssertionSeconds = 300;
-const maxResources = 10;
-/** What we don't understand would be a limit that we don't keep: RFC 9396. */
-const limitsNotKept = ['authorization_details'];
 
 export interface Assertion {
   readonly subject: Subject;
-  /** What its issuer limited it to (`resource`, RFC 8707); absent: no limit. */
-  readonly audiences?: readonly string[];
   /** To be used up together with what the request changes. */
   readonly once: { readonly digest: string; readonly expiresAt: number };
 }
@@ -52,11 +47,8 @@ async function read(
   const token = await verifyFromIssuer(context, jwt, { ...rulesFor(context, jwt, client), proof });
   const { jti } = jwt.claims;
   if (typeof jti !== 'string' || jti === '' || jti.length > 256) throw refusedToken('assertion_jti');
-  if (limitsNotKept.some((name) => name in jwt.claims)) throw refusedToken('assertion_limit_unknown');
-  const audiences = readResources(jwt.claims);
   return {
     subject: await subjectOf(context, token, client),
-    ...(audiences === undefined ? {} : { audiences }),
     once: {
       digest: sha256(lengthPrefixed('grant', token.record.issuer, jti)),
       expiresAt: token.expiresAt + clockSkewSeconds + 1,
@@ -90,13 +82,4 @@ function rulesFor(
       parties.length > 0 &&
       parties.every((party) => party === client.id || (party !== undefined && party === idThere)),
   };
-}
-
-function readResources({ resource }: JsonObject): readonly string[] | undefined {
-  if (resource === undefined) return undefined;
-  const resources: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
-  const texts = resources.filter((one) => typeof one === 'string');
-  if (texts.length !== resources.length || texts.length === 0 || texts.length > maxResources)
-    throw refusedToken('assertion_resource');
-  return texts;
 }

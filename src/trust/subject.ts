@@ -28,6 +28,8 @@ export interface Subject {
   readonly expiresAt: number;
   /** The most that may be granted; absent: the subject sets no limit of its own. */
   readonly scope?: readonly string[] | undefined;
+  /** The only targets that its issuer made it for (`resource`, RFC 8707); absent: any. */
+  readonly audiences?: readonly string[] | undefined;
   /** The delegation that is continued; absent at the first hop. */
   readonly parent?: Delegation;
   /** The actors so far, newest first. */
@@ -77,6 +79,7 @@ export async function subjectOf(context: TrustContext, token: IssuerToken, clien
     origin: { issuer, subject: token.subject, ...mapped },
     expiresAt: token.expiresAt,
     scope: token.scope,
+    audiences: token.audiences,
     authentication: readAuthentication(token.claims),
     ...(act === undefined ? {} : { act }),
   };

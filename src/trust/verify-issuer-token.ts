@@ -33,6 +33,8 @@ export interface IssuerToken {
   readonly claims: JsonObject;
   /** The most that may come of it, when the issuer said so. */
   readonly scope?: readonly string[] | undefined;
+  /** The only targets that it is for, when the issuer said so. */
+  readonly audiences?: readonly string[] | undefined;
   /** Epoch seconds. */
   readonly expiresAt: number;
 }
@@ -119,9 +121,9 @@ async function verifyBy(
   const subject = claims['sub'];
   if (typeof subject !== 'string' || subject === '' || subject.length > 255)
     throw refusedToken('token_subject_missing');
-  const scope = readScope(claims, names);
+  const { scope, audiences } = readLimits(claims, names);
   // A NumericDate may have a fraction (RFC 7519 §2); what we issue and store is in whole seconds, and never later.
-  return { record, subject, claims, scope, expiresAt: Math.floor(Number(claims['exp'])) };
+  return { record, subject, claims, scope, audiences, expiresAt: Math.floor(Number(claims['exp'])) };
 }
 
 /** What an issuer calls us: our own issuer, or the name that its trust record says. */
@@ -146,15 +148,31 @@ export function isSoleAudience(claims: JsonObject, audience: string): boolean {
   return audienceOf(claims) === audience;
 }
 
+const maxResources = 10;
+/** What we don't understand would be a limit that we don't keep: RFC 9396. */
+const limitsNotKept = ['authorization_details'];
+
 /**
- * A token made for us names scopes of ours (RFC 9068 §2.2.3); those of a token made for the program itself are the program's
- * own and say nothing here. Asked of the claims, never of the type that the caller gives the token.
+ * A token made for us names scopes (RFC 9068 §2.2.3) and targets of ours; those of a token made for the program itself are the
+ * program's own and say nothing here. Asked of the claims, never of the type that the caller gives the token, nor of the grant: an
+ * assertion is no wider when it is exchanged.
  */
-function readScope(claims: JsonObject, names: OurNames): readonly string[] | undefined {
+function readLimits(claims: JsonObject, names: OurNames): Pick<IssuerToken, 'scope' | 'audiences'> {
+  if (!isOurs(audienceOf(claims), names)) return {};
+  if (limitsNotKept.some((name) => name in claims)) throw refusedToken('subject_limit_unknown');
   const { scope } = claims;
-  if (scope === undefined || !isOurs(audienceOf(claims), names)) return undefined;
-  if (typeof scope !== 'string') throw refusedToken('token_malformed');
-  return scope.split(' ');
+  if (scope !== undefined && typeof scope !== 'string') throw refusedToken('token_malformed');
+  return { scope: scope?.split(' '), audiences: readResources(claims) };
+}
+
+/** RFC 8707. */
+function readResources({ resource }: JsonObject): readonly string[] | undefined {
+  if (resource === undefined) return undefined;
+  const resources: readonly unknown[] = Array.isArray(resource) ? resource : [resource];
+  const texts = resources.filter((one) => typeof one === 'string');
+  if (texts.length !== resources.length || texts.length === 0 || texts.length > maxResources)
+    throw refusedToken('subject_resource');
+  return texts;
 }
 
 function isOurs(aud: unknown, names: OurNames): boolean {

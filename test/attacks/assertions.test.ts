@@ -144,7 +144,7 @@ describe('an assertion for somebody else', () => {
 
   it('with limits that are not understood is refused, not widened', async () => {
     const limit = { authorization_details: [{ type: 'payment', amount: '1' }] };
-    expect(await refused(await idJag(limit))).toBe('400 invalid_grant assertion_limit_unknown');
+    expect(await refused(await idJag(limit))).toBe('400 invalid_grant subject_limit_unknown');
     for (const cnf of [{ jkt: 'x' }, { 'x5t#S256': 'x' }])
       expect(await refused(await idJag({ cnf }))).toBe('400 invalid_grant token_confirmation_unknown');
   });

@@ -49,6 +49,24 @@ describe.each(engines)('tokens of tenants’ issuers, on $name', (engine) => {
       expect((await claimsOf(world, answer))['tenant']).toBe('acme');
     });
 
+    it('keeps a token for the broker to the targets that its issuer made it for', async () => {
+      const trains = await addAgent(world, 'skyways/trains');
+      await subscribe(world, acme, trains);
+      // An assertion that is for flights, brought to the other grant.
+      const claims = { aud: brokerUrl, azp: 'app', resource: [`${brokerUrl}/a2a/skyways/flights`], jti: 'j' };
+      const attempt = async (audience: string, changes: Record<string, unknown> = {}) =>
+        hop(await acme.idToken({ ...claims, ...changes }), { audience });
+      expect((await claimsOf(world, await attempt(flights.id)))['tenant']).toBe('acme');
+      expect(await refusal(attempt(trains.id))).toBe('invalid_target target_not_in_assertion');
+      expect(await refusal(attempt(flights.id, { resource: [] }))).toBe('invalid_request subject_resource');
+      expect(await refusal(attempt(flights.id, { authorization_details: [] }))).toBe(
+        'invalid_request subject_limit_unknown',
+      );
+      // What a token for the program itself says of resources, is about the program's own.
+      const own = { aud: 'app', resource: 'https://api.acme.example', authorization_details: [] };
+      expect((await claimsOf(world, await attempt(trains.id, own)))['tenant']).toBe('acme');
+    });
+
     it.each([
       ['issued to another program', { aud: 'somebody-else' }],
       ['for the broker, but not saying for whom', { aud: brokerUrl }],

@@ -39,8 +39,6 @@ export interface CallGrant {
   /** What it means when the subject turns out not to be good. */
   readonly subjectError: 'invalid_request' | 'invalid_grant';
   readonly actor: Omit<Actor, 'act'>;
-  /** The only audiences that may come of it; absent: any. */
-  readonly audiences?: readonly string[] | undefined;
   /** The token type that the caller asked for; absent: the target's provider chooses. */
   readonly requested?: string | undefined;
 }
@@ -52,7 +50,7 @@ export interface CallGrant {
  */
 export async function issueCallToken(
   context: TrustContext,
-  { action, request, client, subject, subjectError, actor, audiences, requested }: CallGrant,
+  { action, request, client, subject, subjectError, actor, requested }: CallGrant,
   note: RefusalNote,
 ): Promise<Issued> {
   note.tenant = subject.tenant;
@@ -63,7 +61,7 @@ export async function issueCallToken(
   requireDepth(depth, inherited);
 
   const target = await resolveTarget(context, request);
-  if (audiences?.includes(target.audience) === false) throw invalidTarget('target_not_in_assertion');
+  if (subject.audiences?.includes(target.audience) === false) throw invalidTarget('target_not_in_assertion');
   // Whose a deployment's resource is, its audit entry tells only once the agent turned out to be on offer to the caller.
   if (target.deployment === undefined) note.agent = target.agentId;
   const standing = await requireStanding(context, subject, target, subjectError);

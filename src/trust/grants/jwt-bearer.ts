@@ -1,7 +1,8 @@
 import { readActor } from '../actor.ts';
 import { OAuthRefusal } from '../errors.ts';
 import { accessTokenType } from '../model.ts';
-import { type Assertion, readAssertion } from '../read-assertion.ts';
+import { readAssertion } from '../read-assertion.ts';
+import type { Subject } from '../subject.ts';
 import { bad, type TokenRequest } from '../token-request.ts';
 import type { Grant } from './grant.ts';
 import { issueCallToken, requireOwnerActive } from './issue-call-token.ts';
@@ -16,15 +17,14 @@ export const jwtBearer: Grant = async (context, request, client, note) => {
   const assertion = await readAssertion(context, request.assertion, client, request.proof);
   note.tenant = assertion.subject.tenant;
   const actor = await readActor(context, request, client);
-  const { subject, audiences, once } = assertion;
+  const { subject, once } = assertion;
   const grant = {
     action: 'token.jwt_bearer',
-    request: withTarget(request, assertion),
+    request: withTarget(request, subject),
     client,
     subject,
     subjectError: 'invalid_grant',
     actor,
-    audiences,
     // The answer to an assertion is an access token: it has no place to say that it is anything else.
     requested: accessTokenType,
   } as const;
@@ -40,7 +40,7 @@ export const jwtBearer: Grant = async (context, request, client, note) => {
 };
 
 /** A request that names no target means the one that the assertion is for. */
-function withTarget(request: TokenRequest, { audiences }: Assertion): TokenRequest {
+function withTarget(request: TokenRequest, { audiences }: Subject): TokenRequest {
   const [only, ...others] = audiences ?? [];
   const isNamed = request.resource !== undefined || request.audience !== undefined;
   return isNamed || only === undefined || others.length > 0 ? request : { ...request, resource: only };
