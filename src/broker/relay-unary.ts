@@ -22,7 +22,7 @@ export async function relayWhole(
 ): Promise<WholeAnswer> {
   // The credential was ours: that the agent refuses it is not the caller's fault and not theirs to mend.
   if (answer.status === 401 || answer.status === 403 || answer.status === 407) {
-    context.trust.forgetUpstreamToken(call.context, call.deployment);
+    context.trust.forgetUpstreamToken(call.context, call.standing, call.deployment);
     throw new Refusal('UPSTREAM_REFUSED', { detail: { status: answer.status } });
   }
   const facts = readAnswer(answer.body.toString('utf8'), call.request.id);

@@ -145,7 +145,7 @@ export interface Trust {
   /** Throws `UpstreamTokenError`. */
   upstreamToken(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken>;
   /** The agent refused it. */
-  forgetUpstreamToken(call: CallContext, deployment: Deployment): void;
+  forgetUpstreamToken(call: CallContext, standing: Standing, deployment: Deployment): void;
   findDelegation(id: string): Promise<Delegation | undefined>;
   /** What the caller may see of one chain of calls. */
   listDelegations(txn: string, page: PageRequest, by: Principal): Promise<DelegationPage>;
@@ -225,7 +225,7 @@ export function createTrust(deps: TrustDeps): Trust {
     dpop: context.dpop,
     checkStanding: (call) => checkChain(context, call.delegation),
     upstreamToken: (call, standing, deployment) => upstreamTokens.get(call, standing, deployment),
-    forgetUpstreamToken: (call, deployment) => upstreamTokens.forget(call, deployment),
+    forgetUpstreamToken: (call, standing, deployment) => upstreamTokens.forget(call, standing, deployment),
     findDelegation: (id) => repository.delegation(id),
     listDelegations: (txn, page, by) => listDelegations(context, txn, page, by),
     readDelegation: (id, by) => readDelegation(context, id, by),

@@ -41,7 +41,8 @@ function userOf({ claims }: Delegation): KnownUser {
  * Re-issues a caller's tenant context for the provider: the deployment's own resource as audience, everything else the
  * same. Its delegation is durable before the token is used. Kept until half of the caller's remaining life; the standing
  * is the caller's, which the gateway checks at each call. Where the provider has an authorization server of its own, what is
- * re-issued is an ID-JAG, and that server's token is what the agent gets. Throws {@link UpstreamTokenError}.
+ * re-issued is an ID-JAG, and that server's token is what the agent gets: while the server is an issuer of the provider, in force, which
+ * is asked at each call too. Throws {@link UpstreamTokenError}.
  */
 export function createUpstreamTokens(context: TrustContext) {
   const cache = new BoundedCache<Cached>(20_000);
@@ -73,6 +74,10 @@ export function createUpstreamTokens(context: TrustContext) {
       chain: { ...delegation.chain, delegations: [...delegation.chain.delegations, delegation.id] },
       notAfter: call.expiresAt,
     });
+    const where = {
+      deployment: deployment.id,
+      ...(idJag === undefined ? {} : { authorizationServer: idJag.authorizationServer }),
+    };
     const commit = await context.repository.commit([
       ...context.repository.insertDelegation(issued.delegation),
       ...context.audit.writes({
@@ -86,9 +91,10 @@ export function createUpstreamTokens(context: TrustContext) {
         detail: {
           delegation: issued.delegation.id,
           parent: delegation.id,
-          deployment: deployment.id,
-          ...(idJag === undefined ? {} : { authorizationServer: idJag.authorizationServer }),
         },
+        // Which deployment serves whom is its provider's affair: others see one address.
+        restricted: where,
+        own: { [`provider:${delegation.provider}`]: where },
       }),
     ]);
     if (!commit.ok) throw new Error('a freshly made id was taken');
@@ -106,7 +112,6 @@ export function createUpstreamTokens(context: TrustContext) {
     deployment: Deployment,
     authorizationServer: string,
   ): Promise<UpstreamToken> {
-    await requireServerOf(context, authorizationServer, standing.agent.provider);
     const clientId = deployment.brokerClientId ?? context.brokerUrl;
     // Before anything is made: a server that is down leaves no delegations behind.
     const endpoint = await servers.tokenEndpoint(authorizationServer);
@@ -130,22 +135,36 @@ export function createUpstreamTokens(context: TrustContext) {
     );
   }
 
-  /** After a rotation because of a compromise, what the key before has signed is of no use. */
-  function cacheKey({ delegation }: CallContext, deployment: Deployment): string {
-    const { id, resource, authorizationServer, brokerClientId } = deployment;
+  /**
+   * All that makes another token of the same call. After a rotation because of a compromise, what the key before has signed is of no use.
+   */
+  function cacheKey({ delegation }: CallContext, standing: Standing, deployment: Deployment): string {
+    const { id, resource, authorizationServer, brokerClientId, awsSessionTags } = deployment;
+    const { audTenant } = standing.subscription;
     const { keyId } = context.keys.signingKey();
-    return [delegation.id, id, resource, authorizationServer, brokerClientId, keyId].join(' ');
+    return JSON.stringify([
+      delegation.id,
+      id,
+      resource,
+      authorizationServer,
+      brokerClientId,
+      awsSessionTags,
+      audTenant,
+      keyId,
+    ]);
   }
 
   return {
     /** The agent did not take it: its provider's server may have ended it, and gives another to the next call. */
-    forget(call: CallContext, deployment: Deployment): void {
-      if (deployment.authorizationServer !== undefined) cache.delete(cacheKey(call, deployment));
+    forget(call: CallContext, standing: Standing, deployment: Deployment): void {
+      if (deployment.authorizationServer !== undefined) cache.delete(cacheKey(call, standing, deployment));
     },
-    get(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken> {
-      const now = epochSeconds(context.clock);
+    async get(call: CallContext, standing: Standing, deployment: Deployment): Promise<UpstreamToken> {
       const { authorizationServer } = deployment;
-      const key = cacheKey(call, deployment);
+      if (authorizationServer !== undefined)
+        await requireServerOf(context, authorizationServer, standing.agent.provider);
+      const now = epochSeconds(context.clock);
+      const key = cacheKey(call, standing, deployment);
       const cached = cache.get(key);
       if (cached !== undefined && cached.useUntil > now) return cached.token;
       const token =

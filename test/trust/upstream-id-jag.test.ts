@@ -112,7 +112,9 @@ describe('the gateway’s token for an agent behind its provider’s authorizati
     });
     expect((await trail(world.audit)).at(-1)).toMatchObject({
       action: 'token.reissue',
-      detail: { authorizationServer: server, delegation: delegationId },
+      detail: { delegation: delegationId },
+      restricted: { authorizationServer: server },
+      own: { 'provider:skyways': { authorizationServer: server } },
     });
     expect(JSON.stringify(await trail(world.audit))).not.toContain('theirs');
   });
@@ -237,5 +239,13 @@ describe('the gateway’s token for an agent behind its provider’s authorizati
     deployment = { ...deployment, authorizationServer: 'https://login.acme.example' };
     expect(await reason()).toBe('UPSTREAM_REFUSED');
     expect(sent).toEqual([]);
+  });
+
+  it('is used no more, though it is kept, while the server is not the provider’s own issuer', async () => {
+    expect(await reason()).toBe('theirs');
+    await world.trust.setIssuerStatus('provider:skyways', serverId, 'disabled', operator);
+    expect(await reason()).toBe('UPSTREAM_REFUSED');
+    await world.trust.setIssuerStatus('provider:skyways', serverId, 'active', operator);
+    expect(await reason()).toBe('theirs');
   });
 });

@@ -69,8 +69,12 @@ describe.each(engines)('the context that the gateway passes to a provider, on $n
       provider: 'skyways',
       agent: flights.id,
       txn: call.delegation.txn,
-      detail: { delegation: delegationId, parent: call.delegation.id, deployment: deployment.id },
+      detail: { delegation: delegationId, parent: call.delegation.id },
+      restricted: { deployment: deployment.id },
+      own: { 'provider:skyways': { deployment: deployment.id } },
     });
+    // The tenant reads it too, and its provider does not say there where it runs.
+    expect((await trail(world.audit)).at(-1)?.detail).not.toHaveProperty('deployment');
   });
 
   it('is made once for calls that come together and soon after, and anew after half of its life', async () => {
@@ -82,6 +86,21 @@ describe.each(engines)('the context that the gateway passes to a provider, on $n
     const later = await upstream();
     expect(later.delegationId).not.toBe(one?.delegationId);
     expect((await verified(world, later.token)).payload.exp).toBe(call.expiresAt);
+  });
+
+  it('is another when the provider calls the tenant another, or nothing', async () => {
+    const named = async () => {
+      const checked = await world.trust.checkStanding(call);
+      if (!checked.ok) throw new Error(checked.error);
+      const { token: passed } = await world.trust.upstreamToken(call, checked.value, deployment);
+      return (await verified(world, passed)).payload['aud_tenant'];
+    };
+    const account = { provider: 'skyways', tenant: 'acme' };
+    expect(await named()).toBe('cust-1');
+    await world.tenancy.linkAccount({ ...account, audTenant: 'cust-2' }, operator);
+    expect(await named()).toBe('cust-2');
+    await world.tenancy.unlinkAccount(account, operator);
+    expect(await named()).toBeUndefined();
   });
 
   it('is another for each deployment', async () => {
