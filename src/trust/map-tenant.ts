@@ -4,6 +4,7 @@ import { evaluateMapping } from './cel-mapping.ts';
 import type { TrustContext } from './deps.ts';
 import type { TenantMapping, TrustRecord } from './model.ts';
 import { recent } from './recent-facts.ts';
+import { isSpeakerActive } from './standing.ts';
 import { linkId } from './tenant-link-repository.ts';
 import { refusedToken } from './verify-issuer-token.ts';
 
@@ -38,9 +39,14 @@ export async function mapTenant(
   if (stated === undefined) throw refusedToken('subject_tenant_unlinked');
   const agreed = await context.links.get('tenant', stated, recent);
   if (agreed === undefined) throw refusedToken('subject_tenant_unlinked');
-  if (contradicts(claims['tenant'], mapping, stated.tenant))
-    throw refusedToken('subject_tenant_self_asserted');
-  return { tenant: stated.tenant, externalTenant };
+  const { tenant } = stated;
+  if (
+    !(await isSpeakerActive(context, record, tenant, recent)) &&
+    !(await isSpeakerActive(context, record, tenant))
+  )
+    throw refusedToken('subject_issuer_owner_not_active');
+  if (contradicts(claims['tenant'], mapping, tenant)) throw refusedToken('subject_tenant_self_asserted');
+  return { tenant, externalTenant };
 }
 
 async function externalTenantOf(

@@ -65,8 +65,9 @@ async function checkTargetBy(
 }
 
 /**
- * Whether everything that a delegation rests on still holds: the tenant, its issuer and its user, every client and its company, every
- * agreement, agent and subscription of the chain, and no delegation in it revoked. Asked at every exchange and relayed call.
+ * Whether everything that a delegation rests on still holds: the tenant, its issuer and whose that is, its user, every client and its
+ * company, every agreement, agent and subscription of the chain, and no delegation in it revoked. Asked at every exchange and relayed
+ * call.
  */
 export async function checkChain(
   context: TrustContext,
@@ -98,6 +99,8 @@ async function checkChainBy(
   if (brokenEarlier !== undefined) return brokenEarlier;
   if (!isTrusted(facts.trustRecord, now)) return err('TENANT_CONTEXT_INVALID');
   if (!(await stillMaps(context, facts.trustRecord, delegation, options)))
+    return err('TENANT_CONTEXT_INVALID');
+  if (!(await isSpeakerActive(context, facts.trustRecord, delegation.tenant, options)))
     return err('TENANT_CONTEXT_INVALID');
   if (!(await areInForce(context, facts.clients, delegation.chain.agents, options)))
     return err('TENANT_CONTEXT_INVALID');
@@ -132,6 +135,16 @@ export async function isOwnerActive(
   options?: ReadOptions,
 ): Promise<boolean> {
   return partyKind(owner) === 'tenant' || isPartyActive(context, owner, options);
+}
+
+/** A suspended company's issuer speaks for nobody. A tenant's own is judged with its tenant. */
+export async function isSpeakerActive(
+  context: TrustContext,
+  { owner }: TrustRecord,
+  tenant: string,
+  options?: ReadOptions,
+): Promise<boolean> {
+  return owner === `tenant:${tenant}` || isPartyActive(context, owner, options);
 }
 
 export async function isPartyActive(

@@ -96,6 +96,31 @@ describe.each(engines)('an issuer that serves many tenants, on $name', (engine) 
     ]);
   });
 
+  it('speaks for nobody while its owner is suspended, and live tokens stop', async () => {
+    await say('o-1', 'acme', operator);
+    await say('o-2', 'acme', operator);
+    // The tenant's own program, so that only the issuer is the suspended company's.
+    const own = await addClient(world, {
+      id: 'acme-portal',
+      owner: 'tenant:acme',
+      issuerClientIds: { [issuer]: 'app' },
+    });
+    const { access_token } = await come({ org: 'o-1' }, own);
+    const call = await world.trust.verifyCallToken(access_token, flights.id);
+    if (!call.ok) throw new Error(call.error);
+    const stands = async () => {
+      const standing = await world.trust.checkStanding(call.value);
+      return standing.ok ? 'ok' : standing.error;
+    };
+    expect(await stands()).toBe('ok');
+    await world.registry.setProviderStatus('platform', 'suspended', 'trouble', { by: operator });
+    expect(await hop({ org: 'o-1' }, own)).toBe('invalid_request subject_issuer_owner_not_active');
+    expect(await stands()).toBe('TENANT_CONTEXT_INVALID');
+    await world.registry.setProviderStatus('platform', 'active', 'mended', { by: operator });
+    expect(await hop({ org: 'o-1' }, own)).toBe(granted);
+    expect(await stands()).toBe('ok');
+  });
+
   it('knows a user of two tenants as two', async () => {
     for (const [org, tenant] of [
       ['o-1', 'acme'],
