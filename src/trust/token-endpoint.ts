@@ -10,6 +10,9 @@ import { readProof, refusedProof, requireProof } from './require-proof.ts';
 import type { TokenAnswer } from './token-answer.ts';
 import { parseTokenRequest, type TokenRequest } from './token-request.ts';
 
+/** Of two exchanges that are the first for a user at a provider, one begins anew. */
+const attempts = 3;
+
 /**
  * The phases that all grants share, so that none can forget one: limits → nonce → client authentication → possession → grant →
  * write.
@@ -45,28 +48,37 @@ export async function issueToken(
       );
     const proof = requireProof(context, authenticated.client, sent);
     if (proof !== undefined) request = { ...request, proof };
-    const issued = await grants[grantType](context, request, authenticated.client, note);
-    await writeDown(context, authenticated, issued, proof);
-    return {
-      access_token: issued.token,
-      ...(issued.issuedTokenType === undefined ? {} : { issued_token_type: issued.issuedTokenType }),
-      token_type: issued.tokenType ?? (proof === undefined ? 'Bearer' : 'DPoP'),
-      expires_in: issued.expiresIn,
-      scope: issued.scope,
-    };
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const issued = await grants[grantType](context, request, authenticated.client, note);
+      if (await isWritten(context, authenticated, issued, proof)) return answerOf(issued, proof);
+    }
+    throw new Error('what is issued is taken, again and again');
   } catch (error) {
     if (error instanceof OAuthRefusal) await recordRefusal(context, request, authenticated, note, error);
     throw error;
   }
 }
 
-/** One commit: assertion and proof are used up, the delegation exists, the audit says so; or none of it. */
-async function writeDown(
+function answerOf(issued: Issued, proof: DpopProof | undefined): TokenAnswer {
+  return {
+    access_token: issued.token,
+    ...(issued.issuedTokenType === undefined ? {} : { issued_token_type: issued.issuedTokenType }),
+    token_type: issued.tokenType ?? (proof === undefined ? 'Bearer' : 'DPoP'),
+    expires_in: issued.expiresIn,
+    scope: issued.scope,
+  };
+}
+
+/**
+ * One commit: assertion and proof are used up, the delegation exists, the audit says so; or none of it. No when the user has become known
+ * to the provider meanwhile.
+ */
+async function isWritten(
   context: TrustContext,
   { client, assertion }: AuthenticatedClient,
   issued: Issued,
   proof: DpopProof | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const { entry, once } = issued;
   const detail = proof === undefined ? entry.detail : { ...entry.detail, jkt: proof.jkt };
   const { useAssertion, useProof } = context.repository;
@@ -103,9 +115,9 @@ async function writeDown(
       client: client.id,
     }),
   ]);
-  if (commit.ok) return;
-  const used = singleUse.find((_, index) => commit.failed.includes(index));
-  throw used?.refusal() ?? new Error('a freshly made id was taken');
+  const used = commit.ok ? undefined : singleUse.find((_, index) => commit.failed.includes(index));
+  if (used !== undefined) throw used.refusal();
+  return commit.ok;
 }
 
 async function recordRefusal(

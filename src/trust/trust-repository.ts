@@ -82,9 +82,9 @@ export function createTrustRepository(store: Store) {
       version,
       value,
     }),
-    /** Which user a pairwise subject stands for: the way back for support and erasure. */
+    /** Which user a pairwise subject stands for: the way back for support and erasure. Fails when it is known, and so maybe linked. */
     rememberPairwise: (provider: string, sub: string, value: PairwiseUser): Write => ({
-      op: 'put',
+      op: 'putIfAbsent',
       partition: `pairwise#${provider}`,
       sort: sub,
       value,

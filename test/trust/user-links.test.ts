@@ -21,8 +21,21 @@ describe.each(engines)('users as a provider knows them, on $name', (engine) => {
   let acme: CastTenant;
   let flights: CastAgent;
   let payments: CastAgent;
+  /** Before the next commit, once. */
+  let meanwhile: (() => Promise<void>) | undefined;
   beforeEach(async () => {
-    world = await openTrust(engine);
+    meanwhile = undefined;
+    world = await openTrust(engine, {
+      wrap: (store) => ({
+        ...store,
+        commit: async (writes) => {
+          const happens = meanwhile;
+          meanwhile = undefined;
+          await happens?.();
+          return store.commit(writes);
+        },
+      }),
+    });
     acme = await addTenant(world, 'acme');
     flights = await addAgent(world, 'skyways/flights');
     payments = await addAgent(world, 'northpay/payments');
@@ -40,6 +53,16 @@ describe.each(engines)('users as a provider knows them, on $name', (engine) => {
     world.trust.linkUser({ provider, sub, audSub }, bySkyways);
 
   describe('by its own ids', () => {
+    it('gets them although an exchange was under way for which the user was new there', async () => {
+      meanwhile = async () => {
+        await link(await subOf(), 'u-4711');
+      };
+      const late = await claims();
+      expect(late['aud_sub']).toBe('u-4711');
+      expect((await claims())['aud_sub']).toBe('u-4711');
+      expect((await trail(world.audit)).filter(({ action }) => action === 'token.exchange')).toHaveLength(3);
+    });
+
     it('gets them in tokens from the next one on, the relayed one too', async () => {
       const first = await claims();
       expect(first).not.toHaveProperty('aud_sub');
