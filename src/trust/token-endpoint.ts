@@ -138,12 +138,17 @@ async function recordRefusal(
   };
   if (authenticated === undefined) return context.audit.recordStranger(entry);
   const { digest, expiresAt } = authenticated.assertion;
+  // Whoever has seen an assertion can send it again and again: that is not yet its client.
+  const isReplay = refusal.reason === 'client_assertion_replayed';
+  const admitted = isReplay
+    ? context.refusals.admit(`${entry.action} ${refusal.reason} ${client ?? ''}`, entry)
+    : entry;
   await context.repository.commit([
     // Used up as well: a refused assertion must not be tried on something else.
     context.repository.useAssertion(digest, expiresAt, 'put'),
     ...(request.proof === undefined
       ? []
       : [context.repository.useProof(request.proof.digest, request.proof.expiresAt, 'put')]),
-    ...context.audit.writes(entry),
+    ...(admitted === undefined ? [] : context.audit.writes(admitted)),
   ]);
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newParty } from '../support/party.ts';
 import { engines } from '../support/stores.ts';
+import { trail } from '../tenancy/watched-store.ts';
 import {
   addAgent,
   addTenant,
@@ -43,6 +44,19 @@ describe.each(engines)('client authentication by private_key_jwt, on $name', (en
   ])('takes an assertion %s', async (_, claims, header) => {
     const answer = await withAssertion(fromNow(world, claims), header as Record<string, string>);
     expect(answer.scope).toBe('a2a:invoke a2a:read');
+  });
+
+  it('notes who sends a used one again and again a bounded number of times', async () => {
+    const client_assertion = await acme.app.assertion();
+    await hop({ client_assertion });
+    for (let sent = 0; sent < 25; sent++)
+      expect(await refusal(hop({ client_assertion }))).toBe('invalid_client client_assertion_replayed');
+    const replays = async () =>
+      (await trail(world.audit)).filter(({ reason }) => reason === 'client_assertion_replayed');
+    expect(await replays()).toHaveLength(20);
+    world.clock.advance(60_000);
+    expect(await refusal(hop({ client_assertion }))).toBe('invalid_client client_assertion_replayed');
+    expect((await replays()).at(-1)).toMatchObject({ client: 'acme-app', detail: { notListedBefore: 5 } });
   });
 
   it('takes the client id beside the assertion when it is the same', async () => {
