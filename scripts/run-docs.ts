@@ -18,7 +18,7 @@ const port = /(?<=(?:localhost|127\.0\.0\.1):|--port )\d{4,5}\b/g;
 
 /** Prints each command, and stops at the first failure. */
 const preamble = `set -euo pipefail
-npx() { if [ "$1" = a2a-broker ]; then shift; node "${root}dist/bin.js" "$@"; else command npx "$@"; fi; }
+npx() { if [ "$1" = a2a-broker ]; then shift; node "${root}bin/a2a-broker.mjs" "$@"; else command npx "$@"; fi; }
 set -v`;
 
 const files = process.argv.slice(2);
