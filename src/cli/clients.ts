@@ -13,7 +13,7 @@ import {
   withConnection,
   withPaging,
 } from './options.ts';
-import { readJsonObject } from './read-input.ts';
+import { readPublicKeys } from './read-input.ts';
 import type { Column } from './table.ts';
 
 const columns: readonly Column[] = [
@@ -171,7 +171,7 @@ function addCreate(clients: Command, io: CliIo): void {
           dpopBound,
           ...options
         }: NewClient) => {
-          const jwks = jwksFile === undefined ? undefined : await readJsonObject(io, jwksFile);
+          const jwks = jwksFile === undefined ? undefined : await readPublicKeys(io, jwksFile);
           const body = await requestBody(io, options, {
             id,
             name,

@@ -38,11 +38,19 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { re
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
   const help: string[] = [];
   try {
-    await createProgram(io, (text) => help.push(text)).parseAsync([...argv]);
+    await createProgram(io, (text) => help.push(text)).parseAsync(idsLast(argv));
     return exitCodes.ok.code;
   } catch (error) {
     return reportFailure(io, error, { asJson: argv.includes('--json'), help: help.join('') });
   }
+}
+
+/** Digests are ids too (delegations, links), and one in 64 begins with a dash: behind `--` it is not taken for an option. */
+function idsLast(argv: readonly string[]): string[] {
+  const isId = (word: string) => /^-[A-Za-z0-9_-]{42}$/.test(word);
+  return argv.includes('--') || !argv.some(isId)
+    ? [...argv]
+    : [...argv.filter((word) => !isId(word)), '--', ...argv.filter(isId)];
 }
 
 /** Every command, in the order of the help. */

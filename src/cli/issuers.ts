@@ -15,7 +15,7 @@ import {
   withConnection,
   withPaging,
 } from './options.ts';
-import { readJsonObject, readSecret } from './read-input.ts';
+import { readPublicKeys, readSecret } from './read-input.ts';
 import { type Collection, partyIssuers } from './party-issuers.ts';
 import { signChallenge } from './sign-challenge.ts';
 import type { Column } from './table.ts';
@@ -169,7 +169,7 @@ async function bodyOf(
     ...options
   }: NewIssuer,
 ): Promise<JsonObject> {
-  const jwks = jwksFile === undefined ? undefined : await readJsonObject(io, jwksFile);
+  const jwks = jwksFile === undefined ? undefined : await readPublicKeys(io, jwksFile);
   const tenantMapping = mappingOf(tenantClaim, tenantExpression);
   return requestBody(io, options, { issuer, jwksUri, jwks, algorithms, audience, tenantMapping, expiresAt });
 }

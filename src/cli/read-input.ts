@@ -53,6 +53,22 @@ export async function readJsonObject(io: CliIo, path: string): Promise<JsonObjec
   return value;
 }
 
+/** Members of a JWK that only a private or a shared key has (RFC 7518 §6). */
+const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+
+/** A set of public keys. Throws `usage`, before anything is sent, for a file that holds a private key. */
+export async function readPublicKeys(io: CliIo, path: string): Promise<JsonObject> {
+  const value = await readJsonObject(io, path);
+  const keys = Array.isArray(value['keys']) ? value['keys'] : [value];
+  if (keys.some((key: JsonValue) => isJsonObject(key) && secretMembers.some((name) => name in key)))
+    throw new Failure('usage', `${nameOf(path)} holds a private key. Nothing was sent.`, {
+      hints: ['Give the file with the public keys: what `keys create` wrote for --public.'],
+    });
+  if (!Array.isArray(value['keys']))
+    throw new Failure('usage', `${nameOf(path)} is no key set: {"keys": […]} was expected (RFC 7517 §5).`);
+  return value;
+}
+
 async function readAll(stream: AsyncIterable<unknown>, name: string): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
