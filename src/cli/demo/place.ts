@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Failure } from '../failure.ts';
 import type { CliIo } from '../io.ts';
 import {
   addressAt,
@@ -47,11 +48,23 @@ export async function choosePlace(
     return { directory, isKept: false, ...addressAt(brokerPort), ports, notes: [] };
   }
   const isKept = await exists(join(directory, 'broker.mdb'));
+  if (isKept && !(await exists(join(directory, 'demo')))) throw ofSomebodyElse(directory);
   const { notes, ...broker } = await chooseBrokerAddress(env, directory, isKept);
   const ports: Record<string, number> = {};
   for (const [index, name] of programs.entries())
     ports[name] = (await keptPort(directory, name)) ?? (await portNear(broker.brokerPort + 1 + index));
   return { directory, isKept, ...broker, ports, notes };
+}
+
+/** The demo admits companies, makes prices and closes the month: in nobody else's books. */
+function ofSomebodyElse(directory: string): Failure {
+  return new Failure(
+    'configuration',
+    `The data in ${directory} are those of a broker of yours, not the demo’s.`,
+    {
+      hints: ['Set BROKER_DATA_DIR to another directory, such as ./data-demo.'],
+    },
+  );
 }
 
 /** A company is its address: examples/company/state.ts keeps it. */

@@ -79,6 +79,14 @@ describe('the place of a demo', () => {
     });
   });
 
+  it('is never in the books of somebody’s own broker', async () => {
+    await writeFile(join(directory, 'broker.mdb'), '');
+    await expect(choose()).rejects.toMatchObject({
+      reason: 'configuration',
+      message: `The data in ${directory} are those of a broker of yours, not the demo’s.`,
+    });
+  });
+
   it('cannot be elsewhere than its data', async () => {
     const port = await occupy(0);
     await keepStore(`http://localhost:${port}`);
