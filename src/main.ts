@@ -169,7 +169,11 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     gateway,
     madeOperatorToken: operatorToken.made,
     listen: async () => {
-      const listening = await server.listen(config.HOST, config.PORT);
+      const listening = await server.listen(config.HOST, config.PORT).catch(async (error: unknown) => {
+        // The token is shown once, by a start that succeeds.
+        await operatorToken.forget();
+        throw error;
+      });
       relay.start();
       return listening;
     },

@@ -42,6 +42,22 @@ describe('a start that cannot work ends with what to do', () => {
     await once(holder, 'close');
   });
 
+  it('and then the next start shows the operator token that nobody has seen yet', async () => {
+    const holder = createServer().listen(port, '127.0.0.1');
+    await once(holder, 'listening');
+    expect((await serve()).code).toBe(1);
+    holder.close();
+    await once(holder, 'close');
+    const broker = await createBroker(loadConfig(env));
+    expect(broker.madeOperatorToken).toMatch(/^op_/);
+    await broker.listen();
+    await broker.close();
+    // Shown, and kept.
+    const again = await createBroker(loadConfig(env));
+    expect(again.madeOperatorToken).toBeUndefined();
+    await again.close();
+  });
+
   it('another master key than the store was made with', async () => {
     await (await createBroker(loadConfig(env))).close();
     const { code, err } = await serve({ BROKER_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') });
