@@ -14,6 +14,8 @@ export interface ChainReport {
   /** From before there was a chain. */
   readonly unchained: number;
   readonly logs: number;
+  /** Numbers of entries whose commit failed: what they told did not happen. */
+  readonly unused: number;
   /** The last of each log: whoever notes them down can tell later whether anything up to there was changed. */
   readonly heads: readonly Place[];
   /** At most {@link maxProblems}, in the order in which they were found. */
@@ -54,6 +56,7 @@ export function createChainVerifier(heads: readonly Place[] = []) {
   const named: Place[] = [];
   let entries = 0;
   let unchained = 0;
+  let unused = 0;
 
   function report(problem: ChainProblem): void {
     if (problems.length < maxProblems) problems.push(problem);
@@ -112,6 +115,7 @@ export function createChainVerifier(heads: readonly Place[] = []) {
       } else if (hash === undefined) return;
       else {
         remember(log, state, state.next, hash);
+        unused++;
         state.id = undefined;
         state.next++;
       }
@@ -160,7 +164,7 @@ export function createChainVerifier(heads: readonly Place[] = []) {
       const ends = [...logs].flatMap(([log, { next, hash }]) =>
         hash === undefined || hash === '' ? [] : [{ log, seq: next - 1, hash }],
       );
-      return { entries, unchained, logs: logs.size, heads: ends, problems };
+      return { entries, unchained, unused, logs: logs.size, heads: ends, problems };
     },
   };
 }

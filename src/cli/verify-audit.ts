@@ -85,16 +85,17 @@ function isPlaces(list: unknown): boolean {
   );
 }
 
-function describe(io: CliIo, { entries, unchained, logs, heads, problems }: ChainReport): string {
+function describe(io: CliIo, { entries, unchained, unused, logs, heads, problems }: ChainReport): string {
   const colors = colorsFor(io.stdout, io.env);
   const found = problems.map(
     ({ kind, log, seq, id }) =>
       `${colors.red(kind.padEnd(8))} ${log} ${seq}${id === undefined ? '' : `  ${id}`}`,
   );
   const before = unchained === 0 ? '' : `, ${unchained} from before there was a chain`;
+  const missed = unused === 0 ? '' : `, ${unused} numbers not used (their writes failed)`;
   return [
     ...found,
-    `${entries} entries in ${logs} logs${before}: ${problems.length === 0 ? colors.green('all as they were written') : `${problems.length} problems`}`,
+    `${entries} entries in ${logs === 1 ? '1 log' : `${logs} logs`}${before}${missed}: ${problems.length === 0 ? colors.green('all as they were written') : problems.length === 1 ? '1 problem' : `${problems.length} problems`}`,
     ...heads.slice(-shownHeads).map(({ log, seq, hash }) => `head ${log}:${seq}:${hash}`),
     '',
   ].join('\n');

@@ -16,6 +16,7 @@ const healthz = createRoute({
   operationId: 'getHealth',
   tags: ['Operations'],
   summary: 'Whether the process runs',
+  security: [],
   responses: { 200: answers(healthSchema, 'It does') },
 });
 
@@ -25,6 +26,7 @@ const readyz = createRoute({
   operationId: 'getReadiness',
   tags: ['Operations'],
   summary: 'Whether calls can be served: store and keys usable',
+  security: [],
   responses: { 200: answers(readySchema, 'Ready'), 503: answers(readySchema, 'Not ready') },
 });
 
