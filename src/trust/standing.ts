@@ -95,6 +95,9 @@ async function checkChainBy(
     ...earlierAgents.map((agent) => checkTargetBy(context, delegation, agent, options)),
   ]);
   if (!target.ok) return target;
+  // Cancelled and made anew with less: a token of the one before, with more, does not come back to life.
+  const { scopes } = target.value.subscription;
+  if (!delegation.scope.every((scope) => scopes.includes(scope))) return err('NOT_SUBSCRIBED');
   const brokenEarlier = earlier.find((result) => !result.ok);
   if (brokenEarlier !== undefined) return brokenEarlier;
   if (!isTrusted(facts.trustRecord, now)) return err('TENANT_CONTEXT_INVALID');

@@ -124,6 +124,24 @@ describe.each(engines)('the context that the gateway passes to a provider, on $n
   });
 
   describe('a call token at the gateway', () => {
+    it('comes back with a new subscription only when that allows all that it carries', async () => {
+      const standingNow = async () => {
+        const checked = await world.trust.checkStanding(call);
+        return checked.ok ? 'ok' : checked.error;
+      };
+      const anew = async (scopes?: readonly string[]) => {
+        const before = await world.tenancy.findSubscription('acme', flights.id);
+        await world.tenancy.cancelSubscription('acme', before?.id ?? '', operator);
+        expect(await standingNow()).toBe('NOT_SUBSCRIBED');
+        const input = scopes === undefined ? {} : { scopes };
+        await world.tenancy.subscribe('acme', { agent: flights.id, ...input }, operator);
+        return standingNow();
+      };
+      expect(call.delegation.scope).toEqual(['a2a:invoke', 'a2a:read']);
+      expect(await anew(['a2a:read'])).toBe('NOT_SUBSCRIBED');
+      expect(await anew()).toBe('ok');
+    });
+
     it('is expired to the second, with no tolerance: the clock is our own', async () => {
       world.clock.set((call.expiresAt - 1) * 1000);
       expect((await world.trust.verifyCallToken(token, flights.id)).ok).toBe(true);
