@@ -4,6 +4,7 @@ import { type AuditVerifyOptions, head, runAuditVerify } from './verify-audit.ts
 import type { ConnectionOptions } from './connection.ts';
 import { showList } from './answers.ts';
 import { withExamples } from './examples.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../kernel/json.ts';
 import type { CliIo } from './io.ts';
 import { type PagingOptions, withConnection, withPaging } from './options.ts';
 import type { Column } from './table.ts';
@@ -16,7 +17,34 @@ export const auditColumns: readonly Column[] = [
   { title: 'ACTOR', value: (entry) => entry['actor'] ?? entry['client'] },
   { title: 'TENANT', value: 'tenant' },
   { title: 'AGENT', value: (entry) => entry['agent'] ?? entry['provider'] },
+  { title: 'ABOUT', value: (entry) => about(entry['detail']) },
   { title: 'TXN', value: 'txn' },
+];
+
+/** What an entry is about beyond its columns, as far as it fits: a policy, an agreement, an issuer. */
+function about(detail: JsonValue | undefined): JsonValue | undefined {
+  if (!isJsonObject(detail ?? null)) return undefined;
+  const facts = Object.entries(detail as JsonObject).flatMap(([name, value]) =>
+    named.includes(name) && typeof value === 'string' ? [`${name} ${value}`] : [],
+  );
+  return facts.length === 0 ? undefined : facts.join(', ');
+}
+
+const named = [
+  'policy',
+  'agreement',
+  'issuer',
+  'from',
+  'to',
+  'link',
+  'user',
+  'deployment',
+  'subscription',
+  'plan',
+  'meter',
+  'period',
+  'purpose',
+  'delegation',
 ];
 
 interface AuditOptions extends PagingOptions {

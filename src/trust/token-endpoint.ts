@@ -1,5 +1,6 @@
 import type { AuditEntry } from '../audit/index.ts';
 import type { Write } from '../storage/port.ts';
+import { companyOf } from './about-token.ts';
 import { type AuthenticatedClient, authenticateClient, refused } from './authenticate-client.ts';
 import type { TrustContext } from './deps.ts';
 import type { DpopProof } from './dpop-proof.ts';
@@ -132,6 +133,8 @@ async function recordRefusal(
     action: actionOf(request.grant_type),
     outcome: 'refused',
     reason: refusal.reason,
+    // Before anything is known of whom it is about, the client's own company reads why; afterwards it might be told of others.
+    ...(authenticated === undefined || Object.keys(note).length > 0 ? {} : companyOf(authenticated.client)),
     ...(client === undefined ? {} : { actor: client, client }),
     ...note,
     detail: { error: refusal.code },

@@ -103,7 +103,9 @@ describe.each(engines)('the audit log of the token endpoint, on $name', (engine)
     ],
   ])('tells the refusal of %s, as far as it was known', async (_, form, known, error, reason) => {
     expect(await refusal(hop(form))).toBe(`${error} ${reason}`);
-    const client = error === 'invalid_client' ? {} : { actor: 'acme-app', client: 'acme-app' };
+    // Its own company's, while nothing is known of whom it is about.
+    const client =
+      error === 'invalid_client' ? {} : { actor: 'acme-app', client: 'acme-app', tenant: 'acme' };
     expect(await last()).toEqual({
       action: 'token.exchange',
       outcome: 'refused',
