@@ -32,7 +32,7 @@ import { sealCursors } from './storage/sealed-cursors.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createTenancy } from './tenancy/index.ts';
 import { tenancyRoutes } from './tenancy/routes.ts';
-import { createKeys, createTrust, localKeyEncryption, requireNoKeys } from './trust/index.ts';
+import { createKeys, createTrust, localKeyEncryption, rememberIssuer, requireNoKeys } from './trust/index.ts';
 import { trustRoutes } from './trust/routes.ts';
 import type { Router } from './api/router.ts';
 
@@ -90,6 +90,12 @@ export async function createBroker(config: Config, overrides: Overrides = {}): P
     ...base,
     encryption: localKeyEncryption(masterKey, previousMasterKey(config)),
   });
+  const knownAs = await rememberIssuer(store, config.BROKER_URL);
+  if (knownAs !== config.BROKER_URL)
+    log.warn(
+      { knownAs, BROKER_URL: config.BROKER_URL },
+      'this store belongs to a broker at another address: tokens, cards and clients that name that one are not valid at this one',
+    );
   const operatorToken = await ensureOperatorToken(store, config.BROKER_OPERATOR_TOKEN);
 
   const registry = createRegistry({ ...base, cardSigner: keys.cardSigner() });

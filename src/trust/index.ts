@@ -62,6 +62,7 @@ export { trustErrors } from './errors.ts';
 export type { TokenProblem } from './jwt.ts';
 export { checkMasterKey, createKeys, localKeyEncryption, MasterKeyError, requireNoKeys } from './keys.ts';
 export type { Delegation } from './model.ts';
+export { rememberIssuer } from './remember-issuer.ts';
 export type { Standing, StandingProblem } from './standing.ts';
 export type { UpstreamToken } from './upstream-token.ts';
 export { UpstreamTokenError } from './upstream-token-error.ts';
