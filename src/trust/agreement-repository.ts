@@ -20,10 +20,11 @@ export function createAgreementRepository(store: Store) {
   const ofAnyTenant = (from: Party, to: Party) => `agreements#${from}>${to}`;
   const ofTenant = (from: Party, to: Party, tenant: string) => `${ofAnyTenant(from, to)}#${tenant}`;
   const proposalsOf = (from: Party, to: Party, by: Party) => `agreement-proposals#${from}>${to}#${by}`;
+  const allProposalsOf = (by: Party) => `agreement-proposals-of#${by}`;
 
   /** Where a proposal waits; nowhere, for what the operator made. */
   const proposals = ({ from, to, proposedBy }: Agreement) =>
-    proposedBy === undefined ? [] : [proposalsOf(from, to, proposedBy)];
+    proposedBy === undefined ? [] : [proposalsOf(from, to, proposedBy), allProposalsOf(proposedBy)];
 
   /** Where an agreement is found while it counts, or may come to count. */
   function finders({ from, to, tenants = [] }: Agreement): readonly string[] {
@@ -67,11 +68,18 @@ export function createAgreementRepository(store: Store) {
       } while (cursor !== undefined);
     },
 
-    /** How many proposals of this side wait for an answer of the other one; `limit` at most. */
+    /** How many proposals of a party wait for an answer: of this other side, and of all; `limit` at most. */
     countProposals: async (
       { from, to, proposedBy }: Pick<Agreement, 'from' | 'to'> & { readonly proposedBy: Party },
       limit: number,
-    ): Promise<number> => (await store.list(proposalsOf(from, to, proposedBy), { limit })).items.length,
+    ): Promise<{ readonly ofPair: number; readonly ofAll: number }> => {
+      const [ofPair, ofAll] = await Promise.all(
+        [proposalsOf(from, to, proposedBy), allProposalsOf(proposedBy)].map((partition) =>
+          store.list(partition, { limit }),
+        ),
+      );
+      return { ofPair: ofPair?.items.length ?? 0, ofAll: ofAll?.items.length ?? 0 };
+    },
 
     insertAgreement: (value: Agreement): readonly Write[] => [
       { op: 'putIfAbsent', ...agreementKey(value.id), value },

@@ -11,6 +11,8 @@ export type NewAgreement = Pick<Agreement, 'from' | 'to'> &
 
 /** Of one side to the other, that nobody has answered yet: nobody needs more, and nobody should have to read them. */
 const maxProposals = 10;
+/** Of one side to all others together. */
+const maxOpenProposals = 200;
 
 /**
  * The operator's is in force. One side's is a proposal, which binds nobody until the other side accepts it.
@@ -66,9 +68,15 @@ async function requireMayPropose(
     throw new Fault('forbidden', `This token may only propose agreements of ${owner}.`);
   if (partyKind(from) === 'tenant' || partyKind(to) === 'tenant')
     throw new Fault('forbidden', 'Agreements with tenants are made by the operator.');
-  const open = await context.repository.countProposals({ from, to, proposedBy: owner }, maxProposals);
-  if (open >= maxProposals)
+  const open = await context.repository.countProposals({ from, to, proposedBy: owner }, maxOpenProposals);
+  if (open.ofPair >= maxProposals)
     throw new Fault('conflict', `${maxProposals} proposals wait for an answer already. Withdraw one first.`);
+  // Whether the other side exists is not told, so without this there could be proposals to endless names.
+  if (open.ofAll >= maxOpenProposals)
+    throw new Fault(
+      'conflict',
+      `${maxOpenProposals} proposals to all others wait for an answer already. Withdraw one first.`,
+    );
 }
 
 /** What says that an agreement is in force from now on. */

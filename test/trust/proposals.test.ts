@@ -138,4 +138,15 @@ describe.each(engines)('an agreement that one side proposes, on $name', (engine)
     await expect(world.trust.acceptAgreement(id, northpay)).rejects.toMatchObject({ code: 'conflict' });
     expect(await refusal(onward())).toBe(missing);
   });
+
+  it('cannot be made to endless names', async () => {
+    const to = (n: number) => ({ from: 'provider:skyways', to: `provider:nobody-${n}` }) as const;
+    const made = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => world.trust.makeAgreement(to(n), skyways)),
+    );
+    const fault = await faultOf(world.store, () => world.trust.makeAgreement(to(200), skyways));
+    expect([fault.code, fault.message]).toEqual(['conflict', expect.stringContaining('200 proposals')]);
+    await world.trust.revokeAgreement(made[0]?.id ?? '', 'withdrawn', skyways);
+    expect(await world.trust.makeAgreement(to(200), skyways)).toMatchObject({ status: 'proposed' });
+  });
 });
