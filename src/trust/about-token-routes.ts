@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { Router } from '../api/router.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Trust } from './index.ts';
-import { introspectionSchema } from './schema.ts';
+import { introspectionSchema } from './z-token.ts';
 import { answerRefusal, oauthRefusals } from './token-routes.ts';
 
 /** Plain handlers, as at the token endpoint: the bodies are forms whose duplicates matter. */

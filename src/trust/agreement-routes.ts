@@ -5,7 +5,8 @@ import type { Router } from '../api/router.ts';
 import { answers, madeIdParam, pageOf, pageQuerySchema, problems, takes } from '../api/schemas.ts';
 import type { Trust } from './index.ts';
 import type { Agreement } from './model.ts';
-import { agreementSchema, newAgreementSchema, reasonSchema } from './schema.ts';
+import { reasonSchema } from './schema.ts';
+import { agreementSchema, newAgreementSchema } from './z-agreement.ts';
 
 const tags = ['Trust'];
 const path = '/v1/agreements';

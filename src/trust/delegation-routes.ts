@@ -12,7 +12,8 @@ import {
   takes,
 } from '../api/schemas.ts';
 import type { Trust } from './index.ts';
-import { delegationSchema, reasonSchema } from './schema.ts';
+import { reasonSchema } from './schema.ts';
+import { delegationSchema } from './z-delegation.ts';
 import type { DelegationView } from './show-delegations.ts';
 
 const tags = ['Trust'];

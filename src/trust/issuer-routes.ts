@@ -18,7 +18,7 @@ import type { Trust } from './index.ts';
 import type { JsonWebKeySet } from './key-set.ts';
 import type { TrustRecord } from './model.ts';
 import { presentIssuer } from './present-issuer.ts';
-import { issuerChangeSchema, issuerProofSchema, issuerSchemaOut, newIssuerSchema } from './schema.ts';
+import { issuerChangeSchema, issuerProofSchema, issuerSchemaOut, newIssuerSchema } from './z-issuer.ts';
 
 /** The same calls for the issuers of both kinds of party. */
 export function addIssuerRoutes(router: Router, trust: Trust, brokerUrl: string): void {

@@ -17,7 +17,7 @@ import { addKeyRoutes } from './key-routes.ts';
 import type { JsonWebKeySet } from './key-set.ts';
 import type { Client } from './model.ts';
 import { addTokenRoute } from './token-routes.ts';
-import { clientChangeSchema, clientSchema, newClientSchema } from './schema.ts';
+import { clientChangeSchema, clientSchema, newClientSchema } from './z-client.ts';
 import { addUserRoutes } from './user-routes.ts';
 import { addWellKnownRoutes, type PublicFacts } from './well-known-routes.ts';
 

@@ -5,7 +5,7 @@ import type { Router } from '../api/router.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type OAuthErrorCode, OAuthRefusal } from './errors.ts';
 import type { Trust } from './index.ts';
-import { oauthErrorSchema, tokenAnswerSchema } from './schema.ts';
+import { oauthErrorSchema, tokenAnswerSchema } from './z-token.ts';
 
 /** RFC 6749 §5.2: 400 unless said otherwise. */
 const statuses = {

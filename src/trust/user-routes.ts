@@ -7,7 +7,7 @@ import { Fault } from '../kernel/fault.ts';
 import type { BlockedUser } from '../tenancy/index.ts';
 import type { UserName } from './block-user.ts';
 import type { Trust } from './index.ts';
-import { blockedUserSchema, userDecisionSchema } from './schema.ts';
+import { blockedUserSchema, userDecisionSchema } from './z-user.ts';
 
 const tags = ['Trust'];
 const params = z.object({ tenant: tenantParam });
