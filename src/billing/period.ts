@@ -83,6 +83,6 @@ export function requireOver(period: PeriodKey, now: number, early: boolean): voi
   throw new Fault<BillingErrorCode>(
     'period_not_over',
     `${period} can be closed from ${new Date(due).toISOString()} on, when late events have had their time. ` +
-      'To close it now, send {"early": true}: what comes later posts to the next period.',
+      'To close it now, send {"early": true} (`--early` of the command): what comes later posts to the next period.',
   );
 }

@@ -14,6 +14,8 @@ const columns: readonly Column[] = [
   { title: 'AGENT', value: 'agent' },
   { title: 'SCOPES', value: 'scopes' },
   { title: 'DEPTH', value: 'depth' },
+  // The operator and the agent's provider see which is which; others one address.
+  { title: 'FOR', value: (row) => (row['deployment'] === undefined ? undefined : 'the agent itself') },
   { title: 'STATE', value: 'state' },
   { title: 'EXPIRES', value: 'expiresAt' },
 ];
@@ -25,7 +27,10 @@ export function addDelegationCommands(program: Command, io: CliIo): void {
 
   withExamples(
     withPaging(delegations.command('list').argument('<txn>', 'the chain of calls, such as txn_…'))
-      .description('Lists what was delegated in one chain of calls, parents first.')
+      .description(
+        'Lists what was delegated in one chain of calls, parents first. A call through the gateway has two: the caller’s, and the one ' +
+          'that the gateway makes of it for the agent itself.',
+      )
       .action((txn: string, options: PagingOptions) =>
         showList(io, options, { path: '/v1/delegations', query: { txn } }, columns),
       ),

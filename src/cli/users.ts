@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { JsonObject } from '../kernel/json.ts';
 import { requestBody, showList, showOne } from './answers.ts';
 import { apiPath } from './api-client.ts';
 import { withExamples } from './examples.ts';
@@ -22,7 +23,9 @@ interface UserDecision extends BodyOptions {
 }
 
 export function addUserCommands(program: Command, io: CliIo): void {
-  const users = program.command('users').description('In whose name of a tenant nothing may be done.');
+  const users = program
+    .command('users')
+    .description('A tenant’s users who are blocked: nothing is done in their name.');
 
   withExamples(
     withPaging(users.command('blocked').argument('<tenant>', 'its id'))
@@ -32,9 +35,19 @@ export function addUserCommands(program: Command, io: CliIo): void {
       ),
     'users blocked acme',
   );
-  for (const { step, description } of [
-    { step: 'block', description: 'Stops everything that is done in a user’s name, at once.' },
-    { step: 'unblock', description: 'Lets a blocked user work again.' },
+  for (const { step, description, example, arrange } of [
+    {
+      step: 'block',
+      description: 'Stops everything that is done in a user’s name, at once.',
+      example: 'left the company',
+      arrange: (user: JsonObject) => user,
+    },
+    {
+      step: 'unblock',
+      description: 'Lets a blocked user work again.',
+      example: 'came back',
+      arrange: noLongerBlocked,
+    },
   ] as const)
     withExamples(
       withBody(users.command(step).argument('<tenant>', 'its id'))
@@ -46,12 +59,27 @@ export function addUserCommands(program: Command, io: CliIo): void {
         .option('--reason <text>', 'why; for the audit log (needed)')
         .action(
           async (tenant: string, { issuer, subject, provider, sub, reason, ...options }: UserDecision) =>
-            showOne(io, options, {
-              method: 'POST',
-              path: apiPath('v1', 'tenants', tenant, 'users', step),
-              body: await requestBody(io, options, { issuer, subject, provider, sub, reason }),
-            }),
+            showOne(
+              io,
+              options,
+              {
+                method: 'POST',
+                path: apiPath('v1', 'tenants', tenant, 'users', step),
+                body: await requestBody(io, options, { issuer, subject, provider, sub, reason }),
+              },
+              arrange,
+            ),
         ),
-      `users ${step} acme --issuer https://login.acme.example --subject user-1 --reason "left the company"`,
+      `users ${step} acme --issuer https://login.acme.example --subject user-1 --reason "${example}"`,
     );
+}
+
+/** The answer is the block that has ended. */
+function noLongerBlocked({ reason, blockedAt, ...user }: JsonObject): JsonObject {
+  return {
+    ...user,
+    state: 'not blocked any more',
+    wasBlockedSince: blockedAt ?? null,
+    because: reason ?? null,
+  };
 }

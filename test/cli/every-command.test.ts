@@ -105,7 +105,7 @@ it('does everything that the management API can: each command calls it, each cal
   const jane = `--issuer ${acme.issuer} --subject jane`;
   await text(`users block acme ${jane} --reason left`);
   expect(await text('users blocked acme')).toMatch(/ jane +.* left$/m);
-  await text(`users unblock acme ${jane} --reason back`);
+  expect(await text(`users unblock acme ${jane} --reason back`)).toMatch(/^state +not blocked any more$/m);
   expect(await text('tenants audit acme')).toMatch(/token\.exchange +allowed/);
 
   // Clients, agreements, tokens.
