@@ -52,7 +52,8 @@ export function addProviderIdCommands(providers: Command, io: CliIo): void {
     withExamples(
       withConnection(place('link'))
         .description(
-          `Says under which id a provider knows a ${noun}: the ${claim} of its tokens from the next one on.`,
+          `Says under which id a provider knows a ${noun}: the ${claim} of its tokens from the next exchange on. ` +
+            'What a live token says stays in it, five minutes at most.',
         )
         .requiredOption(option, `the provider’s own id for the ${noun}`)
         .action(
