@@ -22,7 +22,7 @@ const put = createRoute({
   operationId: 'linkProviderUser',
   tags,
   summary: 'Say under which id a provider knows a user',
-  description: 'Tokens carry it as `aud_sub` from the next one on. Of users that the provider has seen',
+  description: 'Tokens carry it as `aud_sub` from the next exchange on. Of users that the provider has seen',
   request: { params, ...takes(z.strictObject({ audSub: z.string().min(1).max(200) })) },
   responses: { ...one('Linked'), ...problems(400, 401, 403, 404, 409) },
 });
